@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+)
+
+// Orders of search results.
+const (
+	SortNewest    = "newest"
+	SortOldest    = "oldest"
+	SortRelevance = "relevance"
+)
+
+// A SearchRequest asks the index. Zero values mean the defaults.
+type SearchRequest struct {
+	Query    string    `json:"query"`              // query language; empty: everything
+	Sort     string    `json:"sort,omitempty"`     // newest (default), oldest, relevance
+	Limit    int       `json:"limit,omitempty"`    // hits wanted; default 20, at most 200
+	Cursor   string    `json:"cursor,omitempty"`   // NextCursor of the page before
+	Collapse string    `json:"collapse,omitempty"` // none (default), copies, stories
+	Facets   []string  `json:"facets,omitempty"`   // of source, lang, country, entity, tag, day
+	Timeline bool      `json:"timeline,omitempty"` // count per day
+	From     time.Time `json:"from,omitzero"`      // published at or after
+	To       time.Time `json:"to,omitzero"`        // published before
+}
+
+// A SearchResult is one page of hits and what is known of the rest.
+type SearchResult struct {
+	Total      int                     `json:"total"`
+	TotalExact bool                    `json:"total_exact"`
+	TookMS     int64                   `json:"took_ms"`
+	Hits       []Hit                   `json:"hits"`
+	Facets     map[string][]FacetCount `json:"facets,omitempty"`
+	Timeline   []TimeCount             `json:"timeline,omitempty"`
+	NextCursor string                  `json:"next_cursor,omitempty"`
+	Warnings   []string                `json:"warnings"`
+}
+
+// A Hit is one article found. Snippet is HTML: escaped text with <mark>.
+type Hit struct {
+	ID        string    `json:"id"`
+	URL       string    `json:"url"`
+	Title     string    `json:"title"`
+	Snippet   string    `json:"snippet"`
+	Source    string    `json:"source"`
+	Lang      string    `json:"lang"`
+	Country   string    `json:"country"`
+	Published time.Time `json:"published"`
+	FirstSeen time.Time `json:"first_seen"`
+	Entities  []string  `json:"entities"`
+	Story     string    `json:"story"`
+	Copies    int       `json:"copies"`
+	Score     float64   `json:"score"`
+}
+
+// A FacetCount is one value of a facet and how many hits have it.
+type FacetCount struct {
+	Value string `json:"value"`
+	Count int    `json:"count"`
+}
+
+// A TimeCount is the hits of one day.
+type TimeCount struct {
+	T     time.Time `json:"t"`
+	Count int       `json:"count"`
+}
+
+// A QueryError is a query that can't be understood.
+type QueryError struct {
+	Query string `json:"query"`
+	Pos   int    `json:"pos"` // byte offset where it went wrong
+	Msg   string `json:"msg"` // what was found, what was expected
+}
+
+func (e *QueryError) Error() string {
+	return fmt.Sprintf("query: at %d: %s", e.Pos+1, e.Msg)
+}
