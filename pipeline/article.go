@@ -18,6 +18,10 @@ type Article struct {
 	ItemContent string `json:"item_content,omitempty"`
 	Content     string `json:"content,omitempty"`
 
+	// Versions is every ItemContent that has been taken up, oldest first and
+	// at most MaxVersions: an item that is handed in again changes nothing.
+	Versions []string `json:"versions,omitempty"`
+
 	URL     string   `json:"url"`
 	Title   string   `json:"title"`
 	Text    string   `json:"text"` // plain text, paragraphs set apart by a blank line
@@ -47,6 +51,9 @@ type Article struct {
 	CopyOf string `json:"copy_of,omitempty"` // id of the article it is a copy of
 	Quiet  bool   `json:"quiet,omitempty"`   // raises no alert (backfill)
 }
+
+// MaxVersions is how many versions of its items an article remembers.
+const MaxVersions = 64
 
 // A Problem is something that went wrong with an article without stopping it.
 type Problem struct {

@@ -35,5 +35,5 @@
 //	DEAD       dead.<stage>.<reason>.<key>
 //	RETRY      retry.<stage>.<key>                scheduled
 //
-// Key-value buckets: feeds, catalog, leases, checkpoints.
+// Key-value buckets: feeds, catalog, leases, checkpoints, copies.
 package pipeline

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash/fnv"
 	"net/url"
 	"strconv"
 	"time"
@@ -87,9 +86,8 @@ func (it *Item) Partition() int {
 	if u, err := url.Parse(it.URL); err == nil && u.Hostname() != "" {
 		host = u.Hostname()
 	}
-	h := fnv.New32a()
-	h.Write([]byte(host))
-	return int(h.Sum32() % ItemPartitions)
+	sum := sha256.Sum256([]byte(host))
+	return int(sum[0]) % ItemPartitions
 }
 
 // Key is the identity of a canonical URL: the first 16 hex digits of its SHA-256.

@@ -23,7 +23,8 @@ const (
 	BucketFeeds       = "feeds"       // feed state, by digest of the address
 	BucketCatalog     = "catalog"     // sources, entities, watches, channels
 	BucketLeases      = "leases"      // who does what must be done once at a time
-	BucketCheckpoints = "checkpoints" // small state of stages: stories' signatures
+	BucketCheckpoints = "checkpoints" // small state of stages
+	BucketCopies      = "copies"      // text signature → id of the article first seen with it; kept 14 days
 )
 
 // A Topic is a stream of values of one type.

@@ -28,7 +28,7 @@ func CanonicalURL(raw string) (string, bool) {
 	}
 	u = unwrapAMP(u)
 	u.Scheme = strings.ToLower(u.Scheme)
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+	if (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Hostname(), ".") == "" {
 		return "", false
 	}
 	u.Host = canonicalHost(u)
@@ -37,14 +37,15 @@ func CanonicalURL(raw string) (string, bool) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	undoAMP(u)
+	for undoAMP(u) { // a/amp/amp: until nothing is left to undo, so that the form is a fixed point
+	}
 	u.RawQuery = dropTracking(u.RawQuery)
 	u.ForceQuery = false
 	return u.String(), true
 }
 
 func canonicalHost(u *url.URL) string {
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	host := strings.TrimRight(strings.ToLower(u.Hostname()), ".")
 	port := u.Port()
 	if port == "" || port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
 		if strings.Contains(host, ":") { // IPv6
@@ -80,9 +81,10 @@ func unwrapAMP(u *url.URL) *url.URL {
 	return inner
 }
 
-// undoAMP turns a publisher's own AMP address into that of the page: a last
-// path element amp, .amp or amp.html, and the parameters amp and outputType=amp.
-func undoAMP(u *url.URL) {
+// undoAMP turns a publisher's own AMP address into that of the page: a last path
+// element amp, .amp or amp.html. It answers whether it changed anything.
+func undoAMP(u *url.URL) bool {
+	before := u.Path
 	switch dir, last := path.Split(u.Path); {
 	case last == "amp" || last == "amp.html":
 		u.Path, u.RawPath = strings.TrimSuffix(dir, "/"), ""
@@ -96,8 +98,11 @@ func undoAMP(u *url.URL) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
+	return u.Path != before
 }
 
+// dropTracking drops what says where a reader came from, and the parameters amp
+// and outputType=amp.
 func dropTracking(query string) string {
 	if query == "" {
 		return ""
