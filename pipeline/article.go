@@ -73,6 +73,7 @@ const (
 // offsets into the field's UTF-8; Text is field[Start:End].
 type Mention struct {
 	Entity     string  `json:"entity"`
+	Kind       string  `json:"kind,omitempty"` // of the entity: person, organization…
 	Name       string  `json:"name"` // the catalog name that matched
 	Field      string  `json:"field"`
 	Start      int     `json:"start"`
