@@ -1,0 +1,127 @@
+package fetch
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Config says who asks, how often, and for how much. Zero fields mean their
+// defaults.
+type Config struct {
+	Version string `yaml:"-"`       // of the program, for the User-Agent
+	Contact string `yaml:"contact"` // address of a page about this installation, for the User-Agent
+
+	Gap     time.Duration `yaml:"gap"`      // between two starts on one host; default 5s
+	AtOnce  int           `yaml:"at_once"`  // requests at once to one host; default 1
+	MaxWait time.Duration `yaml:"max_wait"` // longest wait for a host's turn; default 30s
+
+	DialTimeout time.Duration `yaml:"dial_timeout"` // to connect, TLS apart; default 10s
+	Timeout     time.Duration `yaml:"timeout"`      // from the first byte sent to the last byte read, over all hops; default 30s
+
+	MaxBytes int64    `yaml:"max_bytes"` // of a decoded body; default 15 MiB
+	MaxRatio int      `yaml:"max_ratio"` // of decoded to received bytes, after the first MiB; default 100
+	Ports    []uint16 `yaml:"ports"`     // that may be connected to; default 80, 443, 8080, 8443
+
+	// Proxy is the address of a proxy, or "env" for the one the environment
+	// names; empty: none, whatever the environment says. Behind a proxy the
+	// guard against private networks is the proxy's task: it makes the
+	// connections.
+	Proxy string `yaml:"proxy"`
+
+	// Resolver looks names up; nil: the system's.
+	Resolver *net.Resolver `yaml:"-"`
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Gap, 5*time.Second)
+	def(&c.MaxWait, 30*time.Second)
+	def(&c.DialTimeout, 10*time.Second)
+	def(&c.Timeout, 30*time.Second)
+	if c.AtOnce <= 0 {
+		c.AtOnce = 1
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = 15 << 20
+	}
+	if c.MaxRatio <= 0 {
+		c.MaxRatio = 100
+	}
+	if len(c.Ports) == 0 {
+		c.Ports = []uint16{80, 443, 8080, 8443}
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Contact == "" {
+		c.Contact = "https://github.com/newswatch/newswatch"
+	}
+	return c
+}
+
+// userAgent says who asks and where to complain. Pretending to be a browser
+// gets HTML where a feed was asked for.
+func (c Config) userAgent() string {
+	return fmt.Sprintf("%s/%s (+%s)", agentName, c.Version, c.Contact)
+}
+
+func (c Config) proxy() (func(*http.Request) (*url.URL, error), error) {
+	switch c.Proxy {
+	case "":
+		return nil, nil
+	case "env":
+		return http.ProxyFromEnvironment, nil
+	}
+	u, err := url.Parse(c.Proxy)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("fetch: proxy: want an address such as http://proxy:3128")
+	}
+	return http.ProxyURL(u), nil
+}
+
+// guardedDialer refuses, when connecting and so after the name was looked up,
+// every address that is not public: a name can't be rebound between a check
+// and the connection.
+func guardedDialer(cfg Config) *net.Dialer {
+	d := openDialer(cfg)
+	if cfg.Proxy == "" {
+		d.Control = ssrf.New(ssrf.WithPorts(cfg.Ports...)).Safe
+	}
+	return d
+}
+
+func openDialer(cfg Config) *net.Dialer {
+	return &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, Resolver: cfg.Resolver}
+}
+
+// newTransport is one pool of connections, kept for as long as polls of a busy
+// host are apart, with TLS sessions resumed where they are not.
+func newTransport(cfg Config, d *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            d.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(4096)},
+		TLSHandshakeTimeout:    cfg.DialTimeout,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     true, // decoded here, under caps
+	}
+}
+
+// IsPrivate says whether addr is one that only requests with AllowPrivate may
+// reach.
+func IsPrivate(addr netip.Addr) bool { return ssrf.New(ssrf.WithAnyPort()).SafeAddr(addr) != nil }
