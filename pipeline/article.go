@@ -74,7 +74,7 @@ const (
 type Mention struct {
 	Entity     string  `json:"entity"`
 	Kind       string  `json:"kind,omitempty"` // of the entity: person, organization…
-	Name       string  `json:"name"` // the catalog name that matched
+	Name       string  `json:"name"`           // the catalog name that matched
 	Field      string  `json:"field"`
 	Start      int     `json:"start"`
 	End        int     `json:"end"`
