@@ -111,6 +111,9 @@ type Catalog struct {
 	Entities []Entity  `yaml:"entities,omitempty" json:"entities,omitempty"`
 	Watches  []Watch   `yaml:"watches,omitempty" json:"watches,omitempty"`
 	Channels []Channel `yaml:"channels,omitempty" json:"channels,omitempty"`
+
+	sorted bool       // every kind is in the order of ids
+	pos    *positions // where each field stands in the file it was read from
 }
 
 // A Duration is written "10m", "1h30m", "5s".
