@@ -1,0 +1,242 @@
+package readable
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"codeberg.org/readeck/go-readability/v2"
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
+)
+
+const (
+	defaultBytes = 10 << 20
+	defaultNodes = 200_000
+
+	// shortText is the weight of text under which another way to find it is
+	// tried, see weight.
+	shortText = 250
+	// moreText is how many times longer another way's text must be to be
+	// believed instead.
+	moreText = 2
+)
+
+// Extract reads an article from a page. An error says that there is nothing to
+// read: ErrNotHTML, ErrTooDeep or ErrPanic. A page without much of an article
+// is no error, its notes say so.
+func Extract(body []byte, opt Options) (page Page, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrPanic, r)
+		}
+	}()
+	if limit := or(opt.MaxBytes, defaultBytes); len(body) > limit {
+		body = body[:limit]
+		page.Notes = append(page.Notes, NoteTruncated)
+	}
+	if !isHTML(body, opt.ContentType) {
+		return page, fmt.Errorf("%w: %s", ErrNotHTML, firstOf(mediaType(opt.ContentType), "of no known kind"))
+	}
+	text, charset := Decode(body, opt.ContentType)
+	page.Charset = charset
+	root, err := parse(bytes.NewReader(text))
+	if err != nil {
+		return page, err
+	}
+	g := gather(root)
+	g.describe(&page, root, opt)
+	g.body(&page, root, opt)
+	return page, nil
+}
+
+// describe sets everything but the text.
+func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
+	p.Site = line(firstOf(g.ld.site, g.meta["og:site_name"], g.meta["application-name"]))
+	p.Title = g.chooseTitle(opt.Title, p.Site)
+	p.Author = g.author(p.Site)
+	p.Summary = line(firstOf(g.first("og:description", "description", "twitter:description"), g.ld.summary))
+	p.Section = firstOf(g.first("article:section"), line(g.ld.section))
+	p.Lang = primary(firstOf(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
+	p.Canonical = g.absolute(opt.URL, firstOf(g.canon, g.meta["og:url"]))
+	p.Image = g.absolute(opt.URL, firstOf(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
+	g.dates(p, root, opt)
+}
+
+// body sets the text and how it was found.
+func (g *gathered) body(p *Page, root *html.Node, opt Options) {
+	doc := goquery.NewDocumentFromNode(root)
+	cut(doc)
+	strip := newStripper(g, p, opt)
+	plain := strip.top(paragraphs(doc)) // first, because readability rewrites the tree
+
+	if g.nodes <= or(opt.MaxNodes, defaultNodes) {
+		text, byline := readableText(root, opt.URL)
+		p.Text, p.Method = strip.top(text), MethodReadability
+		if p.Author == "" {
+			p.Author = cleanAuthor(byline, p.Site)
+		}
+	} else {
+		p.Text, p.Method = plain, MethodParagraphs
+		p.Notes = append(p.Notes, NoteTooMany)
+	}
+	if w := weight(p.Text); w < shortText {
+		if weight(plain) > moreText*w {
+			p.Text, p.Method = plain, MethodParagraphs
+		}
+		if linked := g.ld.text(); weight(linked) > moreText*weight(p.Text) {
+			p.Text, p.Method = strip.top(linked), MethodJSONLD
+		}
+	}
+	switch w := weight(p.Text); {
+	case w == 0:
+		p.Text, p.Method = "", MethodNone
+		p.Notes = append(p.Notes, NoteEmpty)
+	case w < shortText:
+		p.Notes = append(p.Notes, NoteShort)
+	}
+	if g.ld.paid {
+		p.Notes = append(p.Notes, NotePaywall)
+	}
+}
+
+// readableText runs readability on the tree and leaves it in pieces. A page
+// that breaks it has no text by this way.
+func readableText(root *html.Node, page string) (text, byline string) {
+	defer func() {
+		if recover() != nil {
+			text, byline = "", ""
+		}
+	}()
+	u, err := url.Parse(page)
+	if err != nil || u.Host == "" {
+		u = &url.URL{Scheme: "http", Host: "page.invalid", Path: "/"}
+	}
+	parser := readability.NewParser()
+	parser.DisableJSONLD = true // read already
+	article, err := parser.ParseAndMutate(root, u)
+	if err != nil || article.Node == nil {
+		return "", ""
+	}
+	return render(article.Node), article.Byline()
+}
+
+// text is the article's body in the JSON-LD, in which some pages leave markup.
+func (l *linked) text() string {
+	text, err := Text(l.body)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// isHTML judges by the declared type and by the first bytes: servers call PDF
+// HTML, and HTML nothing at all.
+func isHTML(body []byte, contentType string) bool {
+	sniffed := mediaType(http.DetectContentType(body))
+	wide := strings.HasPrefix(mediaParam(contentType), "utf-16") || bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff"))
+	if !strings.HasPrefix(sniffed, "text/") && !wide {
+		if enc, _ := detectUTF16(body); enc == nil && (sniffed != "application/octet-stream" || bytes.IndexByte(body[:min(len(body), 512)], 0) >= 0) {
+			return false
+		}
+	}
+	switch mt := mediaType(contentType); mt {
+	case "text/html", "application/xhtml+xml":
+		return true
+	case "", "text/plain", "text/xml", "application/xml", "application/octet-stream", "binary/octet-stream", "unknown/unknown", "*/*":
+		return sniffed == "text/html" || looksHTML(body)
+	}
+	return false
+}
+
+func looksHTML(body []byte) bool {
+	head, _ := Decode(body[:min(len(body), 4096)], "")
+	head = bytes.ToLower(head)
+	for _, mark := range []string{"<!doctype html", "<html", "<head", "<body", "<article", "<p>", "<div", "<h1"} {
+		if bytes.Contains(head, []byte(mark)) {
+			return !bytes.Contains(head, []byte("<rss")) && !bytes.Contains(head, []byte("<feed"))
+		}
+	}
+	return false
+}
+
+func mediaType(contentType string) string {
+	mt, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		mt, _, _ = strings.Cut(contentType, ";")
+	}
+	return strings.ToLower(strings.TrimSpace(mt))
+}
+
+func mediaParam(contentType string) string { return strings.ToLower(headerCharset(contentType)) }
+
+// author is who wrote the article, by its metadata.
+func (g *gathered) author(site string) string {
+	var names []string
+	for _, n := range g.ld.authors {
+		if n = cleanAuthor(n, ""); n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) > 0 && (len(names) > 1 || !strings.EqualFold(names[0], site)) {
+		return strings.Join(names, ", ")
+	}
+	for _, key := range []string{"parsely-author", "author", "article:author", "byl", "sailthru.author", "dc.creator", "dcterms.creator", "citation_author"} {
+		if a := cleanAuthor(g.first(key), site); a != "" {
+			return a
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// bywords introduce an author's name.
+var bywords = []string{"by ", "par ", "por ", "von ", "di ", "written by ", "автор: ", "автор ", "текст: ", "作者：", "作者:", "记者 ", "文/", "文／"}
+
+// cleanAuthor is a name without its introduction; empty for addresses, for the
+// site's own name, and for what is too long to be a name.
+func cleanAuthor(s, site string) string {
+	s = strings.Trim(line(s), " ,;|·")
+	for _, w := range bywords {
+		if len(s) > len(w) && strings.EqualFold(s[:len(w)], w) {
+			s = strings.TrimSpace(s[len(w):])
+			break
+		}
+	}
+	if strings.Contains(s, "://") || strings.HasPrefix(s, "@") || strings.HasPrefix(s, "www.") || utf8.RuneCountInString(s) > 150 {
+		return ""
+	}
+	if site != "" && strings.EqualFold(s, site) {
+		return ""
+	}
+	return s
+}
+
+// primary is the primary subtag of a language tag, in lower case; empty for
+// what is none.
+func primary(tag string) string {
+	tag = strings.ToLower(strings.TrimSpace(tag))
+	if i := strings.IndexAny(tag, "-_,; "); i >= 0 {
+		tag = tag[:i]
+	}
+	if len(tag) < 2 || len(tag) > 3 {
+		return ""
+	}
+	for _, c := range []byte(tag) {
+		if c < 'a' || c > 'z' {
+			return ""
+		}
+	}
+	return tag
+}
+
+func or(v, standard int) int {
+	if v > 0 {
+		return v
+	}
+	return standard
+}
