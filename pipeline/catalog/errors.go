@@ -14,7 +14,6 @@ var (
 	ErrInvalid = errors.New("catalog: not valid")               // what was given can't be taken
 	ErrManaged = errors.New("catalog: managed by a file")       // change the file instead; see ManagedError
 	ErrInUse   = errors.New("catalog: something else needs it") // a watch sends to the channel
-	ErrClosed  = errors.New("catalog: the store is closed")     // its context is done
 	ErrEmpty   = errors.New("catalog: the file is empty")       // taken for a file half written
 )
 

@@ -37,11 +37,12 @@ type Store struct {
 	ctx    context.Context // done when the store is closed
 }
 
-// An entry is the last that is known of a key. A deleted one has no object and
-// keeps its revision, so that news of older writes is told apart.
+// An entry is the last that is known of a key. One without object was deleted;
+// its revision tells news of older writes apart.
 type entry struct {
 	obj      Object
 	revision uint64
+	expect   uint64 // revision for the next Update: 0 where there is no key
 }
 
 // Open reads the bucket and follows its changes until ctx is done or the store
@@ -87,12 +88,12 @@ func (s *Store) Snapshot() *Catalog { return s.snap.Load() }
 func (s *Store) follow(ready chan<- struct{}, failed chan<- error) {
 	first, wait := true, 100*time.Millisecond
 	for {
-		seen := make(map[Ref]bool)
+		before := s.revisions()
 		caught := false
 		err := s.kv.Watch(s.ctx, func(e pipeline.Entry) error {
 			if e.Key == "" && !caught {
 				caught, wait = true, 100*time.Millisecond
-				s.drop(seen)
+				s.drop(before)
 				if first {
 					first = false
 					close(ready)
@@ -100,7 +101,7 @@ func (s *Store) follow(ready chan<- struct{}, failed chan<- error) {
 				return nil
 			}
 			if ref, ok := s.ingest(e); ok && !caught {
-				seen[ref] = true
+				delete(before, ref)
 			}
 			return nil
 		})
@@ -132,6 +133,9 @@ func (s *Store) ingest(e pipeline.Entry) (Ref, bool) {
 		return ref, false // somebody else's
 	}
 	next := entry{revision: e.Revision}
+	if !e.Deleted {
+		next.expect = e.Revision
+	}
 	if !e.Deleted && len(e.Value) > 0 {
 		obj, err := decode(ref, e.Value)
 		if err != nil {
@@ -154,17 +158,30 @@ func (s *Store) ingest(e pipeline.Entry) (Ref, bool) {
 	return ref, true
 }
 
-// drop forgets the objects a fresh watch did not tell of: they were deleted
-// while nobody watched.
-func (s *Store) drop(seen map[Ref]bool) {
+// revisions lists what is known, before a watch begins.
+func (s *Store) revisions() map[Ref]uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	known := make(map[Ref]uint64, len(s.entries))
 	for ref, e := range s.entries {
-		if !seen[ref] {
-			delete(s.entries, ref)
-			if e.obj != nil {
-				s.touch(ref.Kind)
-			}
+		known[ref] = e.revision
+	}
+	return known
+}
+
+// drop forgets what was known before the watch and what the watch did not tell
+// of: it was deleted while nobody watched.
+func (s *Store) drop(unseen map[Ref]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref, revision := range unseen {
+		e := s.entries[ref]
+		if e.revision != revision {
+			continue // written by ourselves since
+		}
+		delete(s.entries, ref)
+		if e.obj != nil {
+			s.touch(ref.Kind)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (s *Store) write(ctx context.Context, obj Object, opt PutOptions) (did Appl
 		if last.obj != nil && ManagedBy(last.obj) == opt.ManagedBy && Digest(last.obj) == Digest(obj) {
 			return ApplyResult{Unchanged: 1}, nil
 		}
-		revision, err := s.kv.Update(ctx, ref.Key(), data, last.revision)
+		revision, err := s.kv.Update(ctx, ref.Key(), data, last.expect)
 		switch {
 		case err == nil:
 			s.ingest(pipeline.Entry{Key: ref.Key(), Value: data, Revision: revision})
@@ -142,7 +142,7 @@ func (s *Store) remove(ctx context.Context, ref Ref, opt DeleteOptions) error {
 		}
 		// An empty value counts as deleted, and unlike Delete it can be made
 		// to fail where somebody else wrote meanwhile.
-		revision, err := s.kv.Update(ctx, ref.Key(), nil, last.revision)
+		revision, err := s.kv.Update(ctx, ref.Key(), nil, last.expect)
 		switch {
 		case err == nil:
 			s.ingest(pipeline.Entry{Key: ref.Key(), Revision: revision})
@@ -251,7 +251,8 @@ func (s *Store) unused(removed map[Ref]bool, c *Catalog) error {
 	return errors.Join(errs...)
 }
 
-// with is the present catalog, less what is removed, with the objects of c.
+// with is the sources and channels there would be with the objects of c and
+// without those removed: what the cross-check looks at.
 func (s *Store) with(c *Catalog, removed map[Ref]bool) *Catalog {
 	now := s.Snapshot()
 	given := make(map[Ref]bool, c.Len())
@@ -259,15 +260,17 @@ func (s *Store) with(c *Catalog, removed map[Ref]bool) *Catalog {
 		given[obj.Ref()] = true
 	}
 	whole := new(Catalog)
-	for obj := range now.Objects() {
-		if !given[obj.Ref()] && !removed[obj.Ref()] {
+	for _, kind := range []string{KindSource, KindChannel} {
+		for _, obj := range now.objects(kind) {
+			if !given[obj.Ref()] && !removed[obj.Ref()] {
+				whole.add(obj)
+			}
+		}
+		for _, obj := range c.objects(kind) {
 			whole.add(obj)
 		}
 	}
-	for obj := range c.Objects() {
-		whole.add(obj)
-	}
-	return whole.Sorted()
+	return whole
 }
 
 // entry is what is known of an object.
@@ -284,11 +287,12 @@ func (s *Store) refresh(ctx context.Context, ref Ref) error {
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		s.mu.Lock()
-		if last := s.entries[ref]; last.obj != nil {
+		defer s.mu.Unlock()
+		last := s.entries[ref]
+		if last.obj != nil {
 			s.touch(ref.Kind)
 		}
-		s.entries[ref] = entry{}
-		s.mu.Unlock()
+		s.entries[ref] = entry{revision: last.revision}
 		return nil
 	case err != nil:
 		return fmt.Errorf("read %s: %w", ref, err)

@@ -1,0 +1,66 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strings"
+)
+
+// The OPML that is written. Readers know the attributes of OPML 2.0
+// (http://opml.org/spec2.opml); those of our namespace let ParseOPML give the
+// sources back.
+type (
+	opmlDoc struct {
+		XMLName  xml.Name      `xml:"opml"`
+		Version  string        `xml:"version,attr"`
+		Space    string        `xml:"xmlns:nw,attr"`
+		Title    string        `xml:"head>title"`
+		Outlines []opmlOutline `xml:"body>outline"`
+	}
+	opmlOutline struct {
+		Type     string `xml:"type,attr"`
+		Text     string `xml:"text,attr"`
+		Title    string `xml:"title,attr"`
+		XMLURL   string `xml:"xmlUrl,attr"`
+		HTMLURL  string `xml:"htmlUrl,attr,omitempty"`
+		Language string `xml:"language,attr,omitempty"`
+		Category string `xml:"category,attr,omitempty"`
+		Source   string `xml:"nw:source,attr"`
+		Country  string `xml:"nw:country,attr,omitempty"`
+		Every    string `xml:"nw:every,attr,omitempty"`
+		Gap      string `xml:"nw:gap,attr,omitempty"`
+		AtOnce   int    `xml:"nw:at_once,attr,omitempty"`
+	}
+)
+
+// MarshalOPML writes every feed of the catalog, for other feed readers and for
+// ParseOPML. Sources without feeds are left out.
+func MarshalOPML(c *Catalog, title string) ([]byte, error) {
+	doc := opmlDoc{Version: "2.0", Space: opmlSpace, Title: title}
+	for _, s := range c.Sources {
+		for _, f := range s.Feeds {
+			doc.Outlines = append(doc.Outlines, opmlOutline{
+				Type: "rss", Text: s.Name, Title: s.Name, XMLURL: f.URL, HTMLURL: s.Home,
+				Language: s.Lang, Category: strings.Join(s.Tags, ","),
+				Source: s.ID, Country: s.Country, Every: nonzero(f.Every), Gap: nonzero(s.Gap), AtOnce: s.AtOnce,
+			})
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	enc := xml.NewEncoder(&b)
+	enc.Indent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return nil, fmt.Errorf("marshal OPML: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+func nonzero(d Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
