@@ -103,7 +103,7 @@ func sites(raw string) []string {
 	if err != nil {
 		return nil
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	host := hostForm(u.Hostname())
 	if host == "" {
 		return nil
 	}
