@@ -1,0 +1,55 @@
+package textnorm
+
+import (
+	"hash/maphash"
+	"strings"
+
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/english"
+	"github.com/blevesearch/snowballstem/russian"
+)
+
+// stemCache is how many stems one stemmer remembers: words come again, and
+// Snowball takes ten times as long as a look-up.
+const stemCache = 4096
+
+// stemmer stems folded words. It remembers; it is for one goroutine at a time.
+type stemmer struct {
+	seed  maphash.Seed
+	cache []stemmed
+	env   *snowballstem.Env
+}
+
+type stemmed struct{ word, stem string }
+
+// maxStem is the longest word that is stemmed, in bytes.
+const maxStem = 64
+
+// stem is the Snowball stem of a folded word: English if it is of Latin letters
+// alone, Russian if of Cyrillic ones, else the word itself.
+func (s *stemmer) stem(word string, class Class) string {
+	class &= Bounded
+	if class != Latin && class != Cyrillic || len(word) < 3 || len(word) > maxStem {
+		return word
+	}
+	if s.cache == nil {
+		s.seed = maphash.MakeSeed()
+		s.cache = make([]stemmed, stemCache)
+		s.env = snowballstem.NewEnv("")
+	}
+	slot := &s.cache[maphash.String(s.seed, word)%stemCache]
+	if slot.word != word {
+		word = strings.Clone(word) // what is remembered must not hold on to a whole text
+		s.env.SetCurrent(word)
+		if class == Cyrillic {
+			russian.Stem(s.env)
+		} else {
+			english.Stem(s.env)
+		}
+		*slot = stemmed{word, s.env.Current()}
+		if slot.stem == "" {
+			slot.stem = word
+		}
+	}
+	return slot.stem
+}
