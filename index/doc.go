@@ -1,0 +1,55 @@
+// Package index keeps the articles searchable: in go articles from their
+// stream, out come search results, whole articles, counts. It is the only
+// package that knows Bleve.
+//
+// It is a view. What it lacks it asks for again ([Index.From]), and it may be
+// deleted at any time at the price of a replay.
+//
+// # On disk
+//
+// One Bleve index per month of the id's time, in a folder of that name
+// (2026-11), and checkpoint.json beside them. A partition that can't be opened
+// is moved to 2026-11.damaged-<time> and an empty one takes its place.
+//
+// A document is an article under its id. The article itself is stored in it,
+// compressed, so that it can be shown, highlighted, and indexed anew:
+//
+//	title, body            words with positions, no doc values
+//	title.form, body.form  the words' folded forms, for prefixes; no positions
+//	entity source site lang country tag kind story key author
+//	                       the values of query.Values, as they are
+//	has, is                "mention"; "copy"
+//	copy_of                the article it is a copy of, as it is
+//	day                    the day of the id: windows, timeline, facet
+//	published              a time, for ranges
+//	article, version       stored: the article; its revision and sequence
+//
+// # One document per key
+//
+// An id is fixed when an article is first published, but ids can differ where
+// state was lost. A batch therefore looks its keys up in all partitions (a
+// filter per partition says at once "not here") and leaves exactly one
+// document per key: the one with the highest revision, of those the one from
+// the latest message. A message that comes again changes nothing.
+//
+// # What is missing
+//
+// Bleve makes a batch searchable at once and durable a little later. Every
+// batch carries the partition's state into the partition itself: the number of
+// its write, and the highest and lowest stream sequence ever written. When a
+// write is durable, checkpoint.json gets the same, and only then is the batch
+// acknowledged. So at the next start
+//
+//   - a partition at or past its checkpoint lacks nothing;
+//   - a partition behind it was rolled back (a torn segment makes Bleve open
+//     an older snapshot, silently): it lacks what came after its own sequence,
+//     or earlier, where writes were out of order; the checkpoint remembers
+//     those;
+//   - a partition that is gone or damaged lacks everything from its lowest
+//     sequence on;
+//   - without a checkpoint, all is asked for again.
+//
+// The lowest of these is what From returns. The checkpoint keeps it until a
+// batch has become durable after From was asked: by then the consumer has been
+// set back, and a crash loses nothing.
+package index

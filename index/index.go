@@ -1,0 +1,377 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	bleveindex "github.com/blevesearch/bleve_index_api"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/newswatch/newswatch/index/query"
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// Config says where the index is and what a search may cost. Zero values mean
+// the defaults.
+type Config struct {
+	Dir       string        `yaml:"dir"`       // folder of the partitions; made if absent
+	Partition string        `yaml:"partition"` // month (default), quarter, year; fixed when the index is made
+	Timeout   time.Duration `yaml:"timeout"`   // longest a search may take; default 5s
+	Verify    int           `yaml:"verify"`    // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
+}
+
+func (c *Config) defaults() error {
+	if c.Dir == "" {
+		return errors.New("index: dir: a folder is needed")
+	}
+	if c.Partition == "" {
+		c.Partition = PartitionMonth
+	}
+	if periodNames[period(c.Partition)] == nil {
+		return fmt.Errorf("index: partition: %q is not month, quarter or year", c.Partition)
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 5 * time.Second
+	}
+	if c.Verify <= 0 {
+		c.Verify = 2000
+	}
+	return nil
+}
+
+const (
+	applyTimeout  = 30 * time.Second // of one write to become searchable; measured p99: 54 ms
+	closeTimeout  = 10 * time.Second // of one Bleve index to close
+	stuckAfter    = 60 * time.Second // of one write to become durable; measured p99: 853 ms
+	flushTimeout  = 60 * time.Second // of all writes to become durable at Close
+	watchInterval = time.Second
+)
+
+// An Index is the articles, searchable. It is safe for concurrent use.
+type Index struct {
+	log     *slog.Logger
+	cfg     Config
+	metrics *metrics
+	codec   *codec
+	now     func() time.Time
+
+	writing sync.Mutex // held by whoever changes partitions
+
+	mu         sync.RWMutex
+	partitions []*partition // newest first
+	closed     bool
+
+	commit *committer
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// ErrClosed says that the index is closed.
+var ErrClosed = errors.New("index: closed")
+
+// Open opens the index, makes it where there is none, and mends what is
+// damaged by setting it aside. From then says what must be written again.
+func Open(log *slog.Logger, reg prometheus.Registerer, cfg Config) (*Index, error) {
+	return open(log, reg, cfg, time.Now)
+}
+
+func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() time.Time) (_ *Index, err error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	registerAsync()
+	codec, err := newCodec()
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	ix := &Index{log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, now: now}
+	cp, err := readCheckpoint(cfg.Dir)
+	switch {
+	case errors.Is(err, errNoCheckpoint):
+		log.Warn("no checkpoint: all articles are asked for", "dir", cfg.Dir, "err", err)
+		cp = &checkpoint{Version: checkpointVersion, Partition: period(cfg.Partition), Replay: 1, Partitions: make(map[string]*mark)}
+	case err != nil:
+		return nil, fmt.Errorf("index: %w", err)
+	case cp.Partition != period(cfg.Partition):
+		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
+	}
+	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
+	if err := ix.openAll(cp); err != nil {
+		return nil, errors.Join(err, ix.closePartitions())
+	}
+	if err := cp.write(cfg.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ix.stop = stop
+	ix.wg.Go(func() { ix.commit.run(ctx) })
+	ix.wg.Go(func() { ix.watch(ctx) })
+	return ix, nil
+}
+
+// openAll opens what partitions there are and those the checkpoint knows of,
+// and works out what is missing.
+func (ix *Index) openAll(cp *checkpoint) error {
+	entries, err := os.ReadDir(ix.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && cp.Partition.isName(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	for name := range cp.Partitions {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		p, err := ix.openOne(name)
+		if err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+		if from := ix.commit.compare(p); from > 0 {
+			ix.log.Error("partition lacks articles: they are asked for again", "partition", name, "from_seq", from)
+		}
+	}
+	return nil
+}
+
+// openOne opens or makes a partition and lists it.
+func (ix *Index) openOne(name string) (*partition, error) {
+	p, err := openPartition(ix.log, ix.cfg.Dir, name, ix.now())
+	if err != nil {
+		return nil, err
+	}
+	p.persisted = ix.commit.notify
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	ix.partitions = append(ix.partitions, p)
+	slices.SortFunc(ix.partitions, func(a, b *partition) int { return strings.Compare(b.name, a.name) })
+	return p, nil
+}
+
+// list is the partitions, newest first.
+func (ix *Index) list() []*partition {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	return slices.Clone(ix.partitions)
+}
+
+// partition is the one of that name, or nil.
+func (ix *Index) partition(name string) *partition {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	for _, p := range ix.partitions {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// From is the sequence the index needs next; 0 if it lacks nothing that was
+// ever acknowledged. See the package comment. It is meant to be asked once,
+// before the first Write.
+func (ix *Index) From() uint64 { return ix.commit.from() }
+
+// Close waits until all writes are durable and acknowledged, then closes the
+// partitions. Writes that can't become durable are told so.
+func (ix *Index) Close() error {
+	ix.writing.Lock()
+	defer ix.writing.Unlock()
+	ix.mu.Lock()
+	if ix.closed {
+		ix.mu.Unlock()
+		return nil
+	}
+	ix.closed = true
+	ix.mu.Unlock()
+
+	// Bleve drops what it has not persisted when it is closed, and then never
+	// calls back: so first wait, then close.
+	err := ix.commit.drain(flushTimeout)
+	err = errors.Join(err, ix.closePartitions())
+	ix.stop()
+	ix.wg.Wait()
+	ix.commit.fail(nil, ErrClosed)
+	return err
+}
+
+func (ix *Index) closePartitions() error {
+	var errs []error
+	for _, p := range ix.list() {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (ix *Index) isClosed() bool {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	return ix.closed
+}
+
+// watch opens partitions anew that are stuck.
+func (ix *Index) watch(ctx context.Context) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, p := range ix.list() {
+				if why := p.sick(time.Now()); why != "" {
+					ix.heal(p, why)
+				}
+			}
+			ix.metrics.update(ix)
+		}
+	}
+}
+
+// heal opens the partition anew. Batches that waited for it fail, and come
+// again.
+func (ix *Index) heal(p *partition, why string) {
+	ix.writing.Lock()
+	defer ix.writing.Unlock()
+	if ix.isClosed() {
+		return
+	}
+	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)
+	ix.metrics.reopened.Inc()
+	err := p.reopen(ix.now())
+	ix.commit.fail(p, fmt.Errorf("partition %s was opened anew: %s", p.name, why))
+	if err != nil {
+		ix.log.Error("partition can't be opened anew", "partition", p.name, "err", err)
+		return
+	}
+	if from := ix.commit.compare(p); from > 0 {
+		ix.log.Error("partition lacks articles: they are asked for at the next start", "partition", p.name, "from_seq", from)
+	}
+}
+
+// Article returns the article with the id, or pipeline.ErrNotFound.
+func (ix *Index) Article(ctx context.Context, id string) (pipeline.Article, error) {
+	name, err := period(ix.cfg.Partition).name(id)
+	if err != nil {
+		return pipeline.Article{}, fmt.Errorf("%w: %w", pipeline.ErrNotFound, err)
+	}
+	p := ix.partition(name)
+	if p == nil {
+		return pipeline.Article{}, fmt.Errorf("article %s: %w", id, pipeline.ErrNotFound)
+	}
+	return ix.article(p, id)
+}
+
+func (ix *Index) article(p *partition, id string) (a pipeline.Article, err error) {
+	err = p.reader(func(r bleveindex.IndexReader) error {
+		_, stored, err := load(r, id)
+		if err != nil {
+			return err
+		}
+		a, err = ix.codec.decode(stored)
+		return err
+	})
+	if err != nil {
+		return a, fmt.Errorf("article %s: %w", id, err)
+	}
+	return a, nil
+}
+
+// ByKey returns the article with the key, or pipeline.ErrNotFound.
+func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error) {
+	for _, p := range ix.list() {
+		var ids []string
+		err := p.reader(func(r bleveindex.IndexReader) (err error) {
+			ids, err = lookUp(ctx, r, query.FieldKey, key)
+			return err
+		})
+		if err != nil {
+			return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
+		}
+		if len(ids) > 0 {
+			return ix.article(p, ids[0])
+		}
+	}
+	return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, pipeline.ErrNotFound)
+}
+
+// Stats is what the index holds.
+type Stats struct {
+	Documents  int              `json:"documents"`
+	Bytes      int64            `json:"bytes"` // on disk
+	Seq        uint64           `json:"seq"`   // highest stream sequence that is durable
+	Partitions []PartitionStats `json:"partitions"`
+}
+
+// PartitionStats is what one partition holds.
+type PartitionStats struct {
+	Name      string `json:"name"`
+	Documents int    `json:"documents"`
+	Bytes     int64  `json:"bytes"`
+	Seq       uint64 `json:"seq"`             // highest stream sequence in it
+	Pending   int    `json:"pending"`         // writes not yet durable
+	Error     string `json:"error,omitempty"` // why it is down or can't persist
+}
+
+// Stats counts what the index holds, newest partition first.
+func (ix *Index) Stats() Stats {
+	s := Stats{Seq: ix.commit.seq(), Partitions: []PartitionStats{}}
+	for _, p := range ix.list() {
+		ps := p.stats()
+		s.Documents += ps.Documents
+		s.Bytes += ps.Bytes
+		s.Partitions = append(s.Partitions, ps)
+	}
+	return s
+}
+
+func (p *partition) stats() PartitionStats {
+	p.mu.Lock()
+	s := PartitionStats{Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Error: p.failing}
+	if p.broken != "" {
+		s.Error = p.broken
+	}
+	p.mu.Unlock()
+	idx, err := p.index()
+	if err == nil {
+		var n uint64
+		n, err = idx.DocCount()
+		s.Documents = int(n)
+	}
+	if err != nil {
+		s.Error = err.Error()
+	}
+	s.Bytes = diskUse(p.path)
+	return s
+}
+
+// diskUse is the bytes of the files in a folder. Files that go meanwhile don't
+// count.
+func diskUse(dir string) (n int64) {
+	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	return n
+}

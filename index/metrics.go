@@ -1,0 +1,109 @@
+package index
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Results of writes and searches, as label values.
+const (
+	resultOK      = "ok"
+	resultError   = "error"
+	resultPartial = "partial"
+
+	writePut     = "put"     // new or newer
+	writeSame    = "same"    // known already
+	writeStale   = "stale"   // older than what is known
+	writeRemoved = "removed" // another document of the key
+)
+
+// metrics are newswatch_index_*.
+type metrics struct {
+	articles   *prometheus.CounterVec // result: put, same, stale, removed
+	writes     *prometheus.CounterVec // result: ok, error
+	searches   *prometheus.CounterVec // result: ok, partial, error
+	searchable prometheus.Histogram
+	durable    prometheus.Histogram
+	search     prometheus.Histogram
+	reopened   prometheus.Counter
+	documents  prometheus.Gauge
+	bytes      prometheus.Gauge
+	partitions prometheus.Gauge
+	sick       prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		articles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "newswatch_index_articles_total",
+			Help: "Articles handed in, by what became of them.",
+		}, []string{"result"}),
+		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "newswatch_index_batches_total",
+			Help: "Batches handed in, by result.",
+		}, []string{"result"}),
+		searches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "newswatch_index_searches_total",
+			Help: "Searches, by result.",
+		}, []string{"result"}),
+		searchable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "newswatch_index_searchable_seconds",
+			Help:    "Time from a batch being handed in to its being searchable.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
+		}),
+		durable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "newswatch_index_durable_seconds",
+			Help:    "Time from a batch being searchable to its being durable and acknowledged.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12),
+		}),
+		search: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "newswatch_index_search_seconds",
+			Help:    "Time a search took.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		reopened: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_reopened_total",
+			Help: "Times a stuck partition was opened anew.",
+		}),
+		documents: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_documents",
+			Help: "Documents in the index.",
+		}),
+		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_bytes",
+			Help: "Bytes of the index on disk.",
+		}),
+		partitions: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_partitions",
+			Help: "Partitions of the index.",
+		}),
+		sick: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_partitions_failing",
+			Help: "Partitions that are down or can't be written to disk.",
+		}),
+	}
+	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
+		m.reopened, m.documents, m.bytes, m.partitions, m.sick)
+	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
+		m.articles.WithLabelValues(r)
+	}
+	for _, r := range []string{resultOK, resultError} {
+		m.writes.WithLabelValues(r)
+	}
+	for _, r := range []string{resultOK, resultPartial, resultError} {
+		m.searches.WithLabelValues(r)
+	}
+	return m
+}
+
+// update sets the gauges.
+func (m *metrics) update(ix *Index) {
+	s := ix.Stats()
+	sick := 0
+	for _, p := range s.Partitions {
+		if p.Error != "" {
+			sick++
+		}
+	}
+	m.documents.Set(float64(s.Documents))
+	m.bytes.Set(float64(s.Bytes))
+	m.partitions.Set(float64(len(s.Partitions)))
+	m.sick.Set(float64(sick))
+}

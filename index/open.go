@@ -1,0 +1,197 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	"github.com/blevesearch/bleve/v2/mapping"
+	bleveindex "github.com/blevesearch/bleve_index_api"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// asyncErrors is the name Bleve knows our error callback by. Its registry is
+// global and handed names, so the way from an error to its partition is too.
+const asyncErrors = "newswatch"
+
+var (
+	partitionsByStore sync.Map // path of the store → *partition
+	registerAsync     = sync.OnceFunc(func() {
+		scorch.RegistryAsyncErrorCallbacks[asyncErrors] = func(err error, store string) {
+			if p, ok := partitionsByStore.Load(store); ok {
+				p.(*partition).onAsyncError(err, errors.Is(err, scorch.ErrAsyncPanic))
+			}
+		}
+	})
+)
+
+// bleveConfig is how every partition is opened. Batches are searchable at once
+// and written to disk together after half a second: two and a half times the
+// throughput and half the CPU of a disk write per batch.
+func bleveConfig() map[string]any {
+	return map[string]any{
+		"unsafe_batch": true,
+		"scorchPersisterOptions": map[string]any{
+			"PersisterNapTimeMSec":      500,
+			"PersisterNapUnderNumFiles": 500,
+		},
+		// With one snapshot a torn newest segment makes the index unopenable.
+		"numSnapshotsToKeep":     3,
+		"bolt_timeout":           "5s", // without it a second process waits for ever
+		"asyncErrorCallbackName": asyncErrors,
+	}
+}
+
+// newMapping indexes nothing by itself: documents are built field by field, and
+// queries are given terms. It is there for the scoring model.
+func newMapping() mapping.IndexMapping {
+	m := bleve.NewIndexMapping()
+	m.DefaultMapping = bleve.NewDocumentDisabledMapping()
+	m.ScoringModel = bleveindex.BM25Scoring
+	m.StoreDynamic, m.IndexDynamic, m.DocValuesDynamic = false, false, false
+	return m
+}
+
+// openPartition opens or creates the partition. One that is damaged is moved
+// aside and an empty one takes its place.
+func openPartition(log *slog.Logger, dir, name string, now time.Time) (*partition, error) {
+	p := &partition{name: name, path: filepath.Join(dir, name), log: log}
+	// Known before it is opened: its goroutines may fail at once.
+	partitionsByStore.Store(p.store(), p)
+	if err := p.open(now); err != nil {
+		partitionsByStore.Delete(p.store())
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *partition) store() string { return p.path + string(os.PathSeparator) + "store" }
+
+func (p *partition) open(now time.Time) error {
+	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
+		return p.create()
+	}
+	if err := p.setStraysAside(); err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	idx, err := openBleve(p.path)
+	if err == nil {
+		if err = p.attach(idx); err == nil {
+			return nil
+		}
+		err = errors.Join(err, idx.Close())
+	}
+	if !isDamage(err) {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	aside := p.path + ".damaged-" + now.UTC().Format("20060102T150405.000")
+	p.log.Error("partition is damaged: set aside, articles are asked for again", "partition", p.name, "aside", aside, "err", err)
+	if err := os.Rename(p.path, aside); err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	return p.create()
+}
+
+func (p *partition) create() error {
+	idx, err := recovered(func() (bleve.Index, error) {
+		return bleve.NewUsing(p.path, newMapping(), scorch.Name, scorch.Name, bleveConfig())
+	})
+	if err == nil {
+		err = p.attach(idx)
+	}
+	if err != nil {
+		return fmt.Errorf("create partition %s: %w", p.name, err)
+	}
+	return syncDir(filepath.Dir(p.path))
+}
+
+func openBleve(path string) (bleve.Index, error) {
+	return recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, bleveConfig()) })
+}
+
+// errPanic says that Bleve panicked, as it does on a truncated root.bolt.
+var errPanic = errors.New("panic")
+
+func recovered(open func() (bleve.Index, error)) (idx bleve.Index, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanic, r)
+		}
+	}()
+	return open()
+}
+
+// isDamage tells what opening anew can't mend from what is wrong with the
+// machine: a partition must not be thrown out for want of file handles, and
+// not while another process has it.
+func isDamage(err error) bool {
+	if errors.Is(err, bolterrors.ErrTimeout) || errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	for _, no := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ENOMEM, syscall.EIO,
+	} {
+		if errors.Is(err, no) {
+			return false
+		}
+	}
+	return true
+}
+
+var segmentName = regexp.MustCompile(`^[0-9a-f]+\.zap$`)
+
+// setStraysAside renames files that end in .zap and are no segment: one of
+// them, left by a copying tool (._0001.zap), keeps Bleve from opening.
+func (p *partition) setStraysAside() error {
+	entries, err := os.ReadDir(p.store())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".zap") && !segmentName.MatchString(name) {
+			p.log.Warn("stray file set aside", "partition", p.name, "file", name)
+			if err := os.Rename(filepath.Join(p.store(), name), filepath.Join(p.store(), name+".stray")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reopen closes the partition, as far as it can be closed, and opens it again
+// from what is on disk. Writes that were not durable are lost and must be made
+// again.
+func (p *partition) reopen(now time.Time) error {
+	if idx := p.detach(); idx != nil {
+		if err := within(closeTimeout, idx.Close); err != nil {
+			return fmt.Errorf("close partition %s: %w", p.name, err)
+		}
+	}
+	return p.open(now)
+}
+
+// close ends the partition.
+func (p *partition) close() error {
+	defer partitionsByStore.Delete(p.store())
+	idx := p.detach()
+	if idx == nil {
+		return nil
+	}
+	if err := within(closeTimeout, idx.Close); err != nil {
+		return fmt.Errorf("close partition %s: %w", p.name, err)
+	}
+	return nil
+}

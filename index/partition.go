@@ -1,0 +1,388 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/blevesearch/bleve/v2"
+	bleveindex "github.com/blevesearch/bleve_index_api"
+
+	"github.com/newswatch/newswatch/index/query"
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// stateKey is where a partition keeps its state inside of Bleve.
+var stateKey = []byte("newswatch.state")
+
+// errDown says that a partition can't be used for now.
+var errDown = errors.New("index: partition is down")
+
+// A partition is one Bleve index and what is known of its writes. Its methods
+// that change it are called by one writer at a time.
+type partition struct {
+	name string
+	path string
+	log  *slog.Logger
+
+	// persisted is called with the partition when a write became durable.
+	persisted func(*partition)
+
+	mu      sync.Mutex
+	idx     bleve.Index // nil: down
+	filter  *filter     // nil until first needed
+	state   state       // with all writes
+	durable uint64      // number of the last durable write
+	pending []pendingWrite
+	opening uint64 // counts openings; callbacks of earlier ones are void
+	broken  string // why it must be opened anew
+	failing string // what its last attempt to persist said, while it fails
+}
+
+// A pendingWrite is one that is searchable and not yet durable.
+type pendingWrite struct {
+	state state
+	low   uint64 // its lowest sequence
+	late  bool   // which is below one written before
+	at    time.Time
+}
+
+// A change is one write to a partition.
+type change struct {
+	put       []*putDoc
+	remove    []string
+	low, high uint64 // lowest and highest sequence in it
+}
+
+// A putDoc is a document to be written.
+type putDoc struct {
+	article pipeline.Article
+	version version
+	doc     bleveindex.Document
+}
+
+// index returns the Bleve index, or errDown.
+func (p *partition) index() (bleve.Index, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idx == nil {
+		return nil, fmt.Errorf("%w: %s", errDown, p.name)
+	}
+	return p.idx, nil
+}
+
+// reader calls fn with a snapshot of the partition.
+func (p *partition) reader(fn func(bleveindex.IndexReader) error) error {
+	idx, err := p.index()
+	if err != nil {
+		return err
+	}
+	raw, err := idx.Advanced()
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	r, err := raw.Reader()
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	return errors.Join(fn(r), r.Close())
+}
+
+// attach takes an index just opened.
+func (p *partition) attach(idx bleve.Index) error {
+	st, err := readState(idx)
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idx, p.state, p.durable = idx, st, st.Gen
+	p.pending, p.filter = nil, nil
+	p.broken, p.failing = "", ""
+	p.opening++
+	return nil
+}
+
+func readState(idx bleve.Index) (state, error) {
+	var st state
+	data, err := idx.GetInternal(stateKey)
+	if err != nil || data == nil {
+		return st, err
+	}
+	if err := json.Unmarshal(data, &st); err != nil {
+		return st, fmt.Errorf("state: %w", err)
+	}
+	return st, nil
+}
+
+// apply writes the change; it is searchable when apply returns, and durable
+// when p.durable has reached the number returned.
+func (p *partition) apply(c change) (gen uint64, err error) {
+	keys, err := p.keys()
+	if err != nil {
+		return 0, err
+	}
+	idx, err := p.index()
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	prev, opening := p.state, p.opening
+	p.mu.Unlock()
+
+	next := prev.with(c.low, c.high)
+	data, err := json.Marshal(next)
+	if err != nil {
+		return 0, err
+	}
+	raw, err := idx.Advanced()
+	if err != nil {
+		return 0, fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	batch := bleveindex.NewBatch()
+	for _, d := range c.put {
+		batch.Update(d.doc)
+	}
+	for _, id := range c.remove {
+		batch.Delete(id)
+	}
+	batch.SetInternal(stateKey, data)
+	batch.SetPersistedCallback(func(err error) { p.onPersisted(opening, next.Gen, err) })
+
+	// The write counts before it is made: its callback may come at once, and a
+	// number must never be used twice, even by a write that failed half-way.
+	p.mu.Lock()
+	p.state = next
+	p.pending = append(p.pending, pendingWrite{next, c.low, prev.Seq > 0 && c.low <= prev.Seq, time.Now()})
+	p.mu.Unlock()
+	for _, d := range c.put {
+		keys.add(d.article.Key)
+	}
+	if err := within(applyTimeout, func() error { return raw.Batch(batch) }); err != nil {
+		p.setBroken(fmt.Sprintf("write: %v", err))
+		return 0, fmt.Errorf("partition %s: write: %w", p.name, err)
+	}
+	return next.Gen, nil
+}
+
+// within runs fn and stops waiting for it after d. Bleve's Batch has no way to
+// be stopped and blocks for good where one of its goroutines died.
+func within(d time.Duration, fn func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				result <- fmt.Errorf("panic: %v", r)
+			}
+		}()
+		result <- fn()
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("no answer within %v", d)
+	}
+}
+
+// onPersisted is Bleve's word that a write is on disk. A snapshot holds all
+// writes before its own, so the last number says it all.
+func (p *partition) onPersisted(opening, gen uint64, err error) {
+	p.mu.Lock()
+	ok := opening == p.opening && err == nil
+	if ok {
+		p.durable = max(p.durable, gen)
+		p.failing = ""
+	}
+	p.mu.Unlock()
+	if ok {
+		p.persisted(p)
+	}
+}
+
+// takeDurable folds the writes that became durable into m and reports whether
+// there were any.
+func (p *partition) takeDurable(m *mark) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for ; n < len(p.pending) && p.pending[n].state.Gen <= p.durable; n++ {
+		w := p.pending[n]
+		m.state = w.state
+		if w.late {
+			m.addLate(w.state.Gen, w.low)
+		}
+	}
+	p.pending = p.pending[n:]
+	return n > 0
+}
+
+// onAsyncError is told of what went wrong in Bleve's goroutines.
+func (p *partition) onAsyncError(err error, panicked bool) {
+	p.log.Error("bleve background error", "partition", p.name, "err", err)
+	if panicked {
+		p.setBroken(err.Error())
+		return
+	}
+	p.mu.Lock()
+	p.failing = err.Error()
+	p.mu.Unlock()
+}
+
+func (p *partition) setBroken(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.broken == "" {
+		p.broken = why
+	}
+}
+
+// sick says why the partition must be opened anew: one of Bleve's goroutines
+// died, or a write has not become durable for so long that one must have.
+// Where persisting fails with an error Bleve tries again, and so it should: a
+// full disk is not mended by opening the index anew.
+func (p *partition) sick(now time.Time) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.idx == nil:
+		return "down"
+	case p.broken != "":
+		return p.broken
+	case p.failing == "" && len(p.pending) > 0 && now.Sub(p.pending[0].at) > stuckAfter:
+		return fmt.Sprintf("a write has not been durable for %v", now.Sub(p.pending[0].at).Round(time.Second))
+	}
+	return ""
+}
+
+// detach takes the index away from readers and writers.
+func (p *partition) detach() bleve.Index {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	idx := p.idx
+	p.idx = nil
+	p.opening++ // its callbacks are void from here on
+	return idx
+}
+
+// keys is the filter of the partition's keys, made from its dictionary when
+// first needed.
+func (p *partition) keys() (*filter, error) {
+	p.mu.Lock()
+	f := p.filter
+	p.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	err := p.reader(func(r bleveindex.IndexReader) error {
+		n, err := r.DocCount()
+		if err != nil {
+			return err
+		}
+		f = newFilter(2 * int(n))
+		dict, err := r.FieldDict(query.FieldKey)
+		if err != nil {
+			return err
+		}
+		for {
+			e, err := dict.Next()
+			if err != nil || e == nil {
+				return errors.Join(err, dict.Close())
+			}
+			f.add(e.Term)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keys of partition %s: %w", p.name, err)
+	}
+	p.mu.Lock()
+	p.filter = f
+	p.mu.Unlock()
+	return f, nil
+}
+
+// A place is where a key was found.
+type place struct {
+	partition *partition
+	id        string
+	version   version
+}
+
+// find appends where the keys stand in the partition.
+func (p *partition) find(ctx context.Context, keys []string, found map[string][]place) error {
+	f, err := p.keys()
+	if err != nil {
+		return err
+	}
+	var likely []string
+	for _, key := range keys {
+		if f.has(key) {
+			likely = append(likely, key)
+		}
+	}
+	if len(likely) == 0 {
+		return nil
+	}
+	return p.reader(func(r bleveindex.IndexReader) error {
+		for _, key := range likely {
+			ids, err := lookUp(ctx, r, query.FieldKey, key)
+			if err != nil {
+				return fmt.Errorf("look up %s in partition %s: %w", key, p.name, err)
+			}
+			for _, id := range ids {
+				v, _, err := load(r, id)
+				if err != nil {
+					return fmt.Errorf("article %s in partition %s: %w", id, p.name, err)
+				}
+				found[key] = append(found[key], place{p, id, v})
+			}
+		}
+		return nil
+	})
+}
+
+// lookUp is the ids of the documents with the value.
+func lookUp(ctx context.Context, r bleveindex.IndexReader, field, value string) (ids []string, err error) {
+	postings, err := r.TermFieldReader(ctx, []byte(value), field, false, false, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, postings.Close()) }()
+	for {
+		doc, err := postings.Next(nil)
+		if err != nil || doc == nil {
+			return ids, err
+		}
+		id, err := r.ExternalID(doc.ID)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+}
+
+// load reads what is stored of a document, or pipeline.ErrNotFound.
+func load(r bleveindex.IndexReader, id string) (v version, article []byte, err error) {
+	doc, err := r.Document(id)
+	if err != nil {
+		return v, nil, err
+	}
+	if doc == nil {
+		return v, nil, pipeline.ErrNotFound
+	}
+	doc.VisitFields(func(f bleveindex.Field) {
+		switch f.Name() {
+		case fieldVersion:
+			v = decodeVersion(f.Value())
+		case fieldArticle:
+			article = f.Value()
+		}
+	})
+	return v, article, nil
+}

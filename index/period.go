@@ -1,0 +1,44 @@
+package index
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// Lengths of a partition.
+const (
+	PartitionMonth   = "month"
+	PartitionQuarter = "quarter"
+	PartitionYear    = "year"
+)
+
+// A period is how time is cut into partitions. Names of later partitions are
+// greater.
+type period string
+
+// name is the partition an article belongs in by its id.
+func (p period) name(id string) (string, error) {
+	t, _, err := pipeline.ParseID(id)
+	if err != nil {
+		return "", err
+	}
+	switch p {
+	case PartitionYear:
+		return fmt.Sprintf("%04d", t.Year()), nil
+	case PartitionQuarter:
+		return fmt.Sprintf("%04d-q%d", t.Year(), (int(t.Month())+2)/3), nil
+	default:
+		return fmt.Sprintf("%04d-%02d", t.Year(), int(t.Month())), nil
+	}
+}
+
+var periodNames = map[period]*regexp.Regexp{
+	PartitionMonth:   regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`),
+	PartitionQuarter: regexp.MustCompile(`^\d{4}-q[1-4]$`),
+	PartitionYear:    regexp.MustCompile(`^\d{4}$`),
+}
+
+// isName reports whether a folder of that name is a partition.
+func (p period) isName(name string) bool { return periodNames[p].MatchString(name) }
