@@ -22,7 +22,9 @@ type Article struct {
 	// at most MaxVersions: an item that is handed in again changes nothing.
 	Versions []string `json:"versions,omitempty"`
 
-	URL     string   `json:"url"`
+	URL       string `json:"url"`
+	Canonical string `json:"canonical,omitempty"` // what the page calls its address, where that is another on the same site
+
 	Title   string   `json:"title"`
 	Text    string   `json:"text"` // plain text, paragraphs set apart by a blank line
 	Summary string   `json:"summary,omitempty"`

@@ -20,7 +20,7 @@ const (
 	defaultNodes = 200_000
 
 	// shortText is the weight of text under which another way to find it is
-	// tried, see weight.
+	// tried, see Weight.
 	shortText = 250
 	// moreText is how many times longer another way's text must be to be
 	// believed instead.
@@ -85,15 +85,15 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options) {
 		p.Text, p.Method = plain, MethodParagraphs
 		p.Notes = append(p.Notes, NoteTooMany)
 	}
-	if w := weight(p.Text); w < shortText {
-		if weight(plain) > moreText*w {
+	if w := Weight(p.Text); w < shortText {
+		if Weight(plain) > moreText*w {
 			p.Text, p.Method = plain, MethodParagraphs
 		}
-		if linked := g.ld.text(); weight(linked) > moreText*weight(p.Text) {
+		if linked := g.ld.text(); Weight(linked) > moreText*Weight(p.Text) {
 			p.Text, p.Method = strip.top(linked), MethodJSONLD
 		}
 	}
-	switch w := weight(p.Text); {
+	switch w := Weight(p.Text); {
 	case w == 0:
 		p.Text, p.Method = "", MethodNone
 		p.Notes = append(p.Notes, NoteEmpty)

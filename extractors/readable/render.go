@@ -18,8 +18,13 @@ const (
 
 // Text makes plain text of HTML as feeds carry it, in the form of [Page.Text].
 // The HTML may be a fragment and is not trusted: scripts, styles and hidden
-// parts are dropped, no markup survives. It fails only on HTML nested too deep.
-func Text(fragment string) (string, error) {
+// parts are dropped, no markup survives. The error is ErrTooDeep or ErrPanic.
+func Text(fragment string) (text string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			text, err = "", fmt.Errorf("%w: %v", ErrPanic, r)
+		}
+	}()
 	if !strings.Contains(fragment, "<") {
 		fragment = strings.ReplaceAll(fragment, "\n\n", "<p>")
 	}

@@ -11,9 +11,9 @@ const (
 	coveredShare = 0.8
 )
 
-// weight is how much text there is: letters and digits, a character of Chinese,
+// Weight is how much text there is: letters and digits, a character of Chinese,
 // Japanese or Korean script for three.
-func weight(s string) int {
+func Weight(s string) int {
 	n := 0
 	for _, r := range s {
 		switch {
@@ -135,8 +135,11 @@ func (s *stripper) isFurniture(l string) bool {
 	if len(ws) == 0 {
 		return true
 	}
-	if n := weight(l); len(ws) > shortBlock && n > 3*2*shortBlock {
+	if n := Weight(l); len(ws) > shortBlock && n > 3*2*shortBlock {
 		return false
+	}
+	if creditLine(l, len(ws)) {
+		return true
 	}
 	for _, w := range ws {
 		if w[0] >= '0' && w[0] <= '9' || s.allowed[w] || furniture[w] {
@@ -145,6 +148,23 @@ func (s *stripper) isFurniture(l string) bool {
 		return false
 	}
 	return true
+}
+
+// labels stand in the lines in which Chinese pages credit source and author,
+// who need not be named anywhere else.
+var labels = []string{"来源：", "来源:", "來源：", "作者：", "作者:", "责任编辑：", "责任编辑:", "编辑：", "编辑:", "記者：", "记者："}
+
+// creditLine knows a short line that begins with a date or a label and has a label.
+func creditLine(l string, n int) bool {
+	if n > 50 || strings.ContainsAny(l, "。！？") {
+		return false
+	}
+	for _, label := range labels {
+		if i := strings.Index(l, label); i == 0 || i > 0 && l[0] >= '0' && l[0] <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 // repeats says whether the text after it says all of a short block again.

@@ -52,7 +52,7 @@ func trimSite(title, site, other string) string {
 			return trimSite(head, site, other)
 		}
 		narrow := strings.TrimSpace(sep) == sep && sep != "_" && sep != "｜" && sep != "|"
-		if !narrow && other == "" && weight(tail) <= 30 && weight(head) >= 2*weight(tail) {
+		if !narrow && other == "" && Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
 			return head
 		}
 	}
