@@ -132,11 +132,7 @@ func (f *field) has(n Node) bool {
 func (f *field) each(n Node, yield func(occurrence) bool) bool {
 	switch n := n.(type) {
 	case *Term:
-		for i, ok := f.start(n.Term); ok && i >= 0; i = f.next[i] {
-			if !yield(f.occurrence(n, i, i)) {
-				return false
-			}
-		}
+		return f.phrase(n, []string{n.Term}, yield)
 	case *Phrase:
 		return f.phrase(n, n.Terms, yield)
 	case *Exact:
@@ -159,11 +155,6 @@ func (f *field) each(n Node, yield func(occurrence) bool) bool {
 		}
 	}
 	return true
-}
-
-func (f *field) start(term string) (int32, bool) {
-	i, ok := f.first[term]
-	return i, ok
 }
 
 func (f *field) occurrence(leaf Node, from, to int32) occurrence {

@@ -20,7 +20,13 @@ func (f *field) near(n *Near, yield func([]occurrence) bool) {
 		}
 		slices.SortFunc(parts[i], func(a, b occurrence) int { return cmp.Compare(a.first, b.first) })
 	}
-	m := matching{parts: parts, window: make([][]occurrence, len(parts)), by: make(map[int]int), chosen: make([]occurrence, len(parts))}
+	m := matching{
+		parts:  parts,
+		window: make([][]occurrence, len(parts)),
+		by:     make(map[int]int),
+		seen:   make(map[int]bool),
+		chosen: make([]occurrence, len(parts)),
+	}
 	for i, part := range parts {
 		for _, o := range part {
 			if m.place(i, o, n.N) && !yield(m.chosen) {
@@ -60,7 +66,7 @@ func (m *matching) place(i int, o occurrence, n int) bool {
 		if j == i {
 			continue
 		}
-		m.seen = make(map[int]bool)
+		clear(m.seen)
 		if !m.augment(j) {
 			return false
 		}
