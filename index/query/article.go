@@ -21,6 +21,7 @@ type Doc struct {
 	analysis sync.Once
 	title    field
 	body     field
+	both     [2]*field
 
 	labels sync.Once
 	values map[string][]string
@@ -91,14 +92,15 @@ func (d *Doc) in(name string) []*field {
 	d.analysis.Do(func() {
 		d.title.analyze(pipeline.FieldTitle, d.Article.Title)
 		d.body.analyze(pipeline.FieldText, d.Article.Text)
+		d.both = [2]*field{&d.title, &d.body}
 	})
 	switch name {
 	case FieldTitle:
-		return []*field{&d.title}
+		return d.both[:1]
 	case FieldBody:
-		return []*field{&d.body}
+		return d.both[1:]
 	default:
-		return []*field{&d.title, &d.body}
+		return d.both[:]
 	}
 }
 

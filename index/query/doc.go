@@ -28,7 +28,8 @@
 // # Words
 //
 // Query and article go through textnorm.Analyze, which gives each token a term
-// (folded, stemmed) and a position. Of a run of Han characters each character
+// (folded, stemmed) and a position. Of a run of Han characters (and of other
+// scripts that set no spaces, and Hangul, which go the same way) each character
 // has a position, and there both its unigram and the bigram it begins.
 //
 //   - [Term] matches a token with that term. One Han character is its unigram,

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -182,7 +181,7 @@ func phraseTerms(toks []textnorm.Token) []string {
 			terms = append(terms, toks[i].Term)
 			continue
 		}
-		inBigram := len(terms) > 0 && i > 0 && toks[i-1].Bigram && toks[i-1].End == t.End
+		inBigram := i > 0 && toks[i-1].Bigram
 		if i == len(toks)-1 && inBigram {
 			break
 		}
@@ -215,9 +214,9 @@ func (p *parser) slopNear(piece Piece, field string, t token) (Node, error) {
 
 func (p *parser) prefix(piece Piece, field string, t token) (Node, error) {
 	toks := textnorm.Analyze(nil, t.text)
-	if len(toks) > 0 && onlyHan(t.text[toks[0].Start:toks[len(toks)-1].End]) {
-		// Han text is not divided into words: what begins with a run of it is
-		// what holds the run.
+	if len(toks) > 0 && !slices.ContainsFunc(toks, func(t textnorm.Token) bool { return spaced(t.Term) }) {
+		// Where text is not divided into words, what begins with a run of it
+		// is what holds the run.
 		n := wordLeaf(piece, field, t.text)
 		return n, p.checkTerms(n)
 	}
@@ -232,13 +231,11 @@ func (p *parser) prefix(piece Piece, field string, t token) (Node, error) {
 	return &Prefix{Piece: piece, Field: field, Prefix: prefix, Text: text}, nil
 }
 
-func onlyHan(s string) bool {
-	for _, r := range s {
-		if !unicode.Is(unicode.Han, r) {
-			return false
-		}
-	}
-	return true
+// spaced says whether a term is of a script that sets its words apart. Of the
+// others, Han and Hangul among them, each character is a token.
+func spaced(term string) bool {
+	r, _ := utf8.DecodeRuneInString(term)
+	return textnorm.ClassOf(r)&textnorm.Bounded != 0
 }
 
 func (p *parser) exactLeaf(piece Piece, field string, t token) (Node, error) {

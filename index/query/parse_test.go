@@ -79,6 +79,7 @@ func TestParse(t *testing.T) {
 		{"(a1 OR b1) NEAR/5 sanct*", near(5, or(lit("a1"), lit("b1")), &Prefix{Prefix: "sanct", Text: "sanct"})},
 		{"Sanct*", &Prefix{Prefix: "sanct", Text: "Sanct"}},
 		{"华为*", lit("华为")},
+		{"한*", lit("한")},
 		{"=Apple", &Exact{Text: "Apple", Terms: []string{"appl"}}},
 		{`="Apple   Inc."`, &Exact{Text: "Apple Inc", Terms: []string{"appl", "inc"}}},
 		{"*", &All{}},

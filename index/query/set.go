@@ -204,7 +204,7 @@ func rarestTerm(terms []string) ([]Need, float64) {
 // alone: long words are rare, and two Han characters are rarer than one.
 func termShare(term string) float64 {
 	n := utf8.RuneCountInString(term)
-	if r, _ := utf8.DecodeRuneInString(term); r >= 0x2E80 {
+	if !spaced(term) {
 		n *= 3
 	}
 	switch {
