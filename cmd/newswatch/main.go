@@ -42,8 +42,8 @@ func run(args []string) int {
 	}()
 	root := newRoot()
 	root.SetArgs(args)
-	usage := true // until a command starts, what goes wrong is wrong use
-	root.PersistentPreRun = func(*cobra.Command, []string) { usage = false }
+	usage := true // until a command runs, what goes wrong is wrong use
+	onRun(root, func() { usage = false })
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -60,6 +60,20 @@ func run(args []string) int {
 		return exitNothing
 	}
 	return exitFailed
+}
+
+// onRun calls fn before the function of any command, after its arguments and
+// flags were found good.
+func onRun(cmd *cobra.Command, fn func()) {
+	if inner := cmd.RunE; inner != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			fn()
+			return inner(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		onRun(sub, fn)
+	}
 }
 
 func newRoot() *cobra.Command {

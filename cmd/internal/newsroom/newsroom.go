@@ -23,9 +23,6 @@ import (
 //go:embed content/*.yaml
 var content embed.FS
 
-//go:embed catalog.yaml
-var catalogYAML []byte
-
 // An Outlet is a made-up publisher.
 type Outlet struct {
 	ID       string    `yaml:"id"`

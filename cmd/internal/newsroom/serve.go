@@ -39,13 +39,11 @@ func New(start time.Time, now func() time.Time) (*Newsroom, error) {
 // 6761 §6.3), in browsers too, so that the links can be followed.
 func (o Outlet) host() string { return o.ID + ".localhost" }
 
-// Catalog is the catalog that watches the newsroom on the port: its sources,
-// the entities and the watches of the demo.
-func (n *Newsroom) Catalog(port int) (*catalog.Catalog, error) {
-	c, err := catalog.Parse("demo", catalogYAML)
-	if err != nil {
-		return nil, err
-	}
+// Catalog is what watches the newsroom on the port: its outlets as the sources,
+// with the entities, watches and channels of the starter catalog.
+func (n *Newsroom) Catalog(port int) *catalog.Catalog {
+	starter := catalog.Starter()
+	c := &catalog.Catalog{Entities: starter.Entities, Watches: starter.Watches, Channels: starter.Channels}
 	for _, o := range n.order {
 		home := fmt.Sprintf("http://%s:%d", o.host(), port)
 		c.Sources = append(c.Sources, catalog.Source{
@@ -56,7 +54,7 @@ func (n *Newsroom) Catalog(port int) (*catalog.Catalog, error) {
 			AllowPrivate: true,
 		})
 	}
-	return c, nil
+	return c
 }
 
 // ServeHTTP serves each outlet's front page, feed and articles.

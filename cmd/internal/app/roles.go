@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/newswatch/newswatch/alerts"
+	"github.com/newswatch/newswatch/alerts/notify"
+	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/index"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/feeds"
+	"github.com/newswatch/newswatch/pipeline/stories"
+)
+
+// openFetch makes the poller.
+func (a *App) openFetch(ctx context.Context) error {
+	if !a.opts.has(RoleFetch) {
+		return nil
+	}
+	kv, err := a.node.KV(ctx, pipeline.BucketFeeds)
+	if err != nil {
+		return err
+	}
+	cfg := a.opts.Config.Feeds
+	// After a crash of the machine a validator may have outlived the items it
+	// vouches for: every feed is then asked once without.
+	cfg.Distrust = a.node.Unclean()
+	a.poller = feeds.NewPoller(a.lg, a.reg, kv, a.node, a.client, cfg)
+	a.poller.SetSources(a.catalog.Snapshot().Sources)
+	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {
+		if touches(events, catalog.KindSource) {
+			a.poller.SetSources(c.Sources)
+		}
+	})
+	a.onClose("poller", func(context.Context) error { cancel(); return nil })
+	return nil
+}
+
+func touches(events []catalog.Event, kind string) bool {
+	for _, e := range events {
+		if e.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *App) serveFeeds(ctx context.Context) error {
+	return serve(ctx, a.node, serviceFeeds, func(context.Context, struct{}) ([]feeds.FeedHealth, error) {
+		return a.poller.Health(), nil
+	})
+}
+
+// extractWorkers is the handlers of one items partition. Most of their time
+// they wait for a host's turn or for a page, so there are many; memory is
+// bounded by what they hold, a page each.
+const extractWorkers = 16
+
+func (a *App) openExtract(context.Context) error {
+	if !a.opts.has(RoleExtract) {
+		return nil
+	}
+	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
+	return nil
+}
+
+// runExtract handles one partition of the items while it holds its lease, so
+// that no two processes ask one host at a time.
+func (a *App) runExtract(ctx context.Context, partition int) error {
+	name := fmt.Sprintf("extract-%d", partition)
+	stage := pipeline.Stage[pipeline.Item, pipeline.Article]{
+		Name:    name,
+		In:      pipeline.Items,
+		Filter:  pipeline.ItemsFilter(partition),
+		Out:     pipeline.Extracted,
+		Workers: extractWorkers,
+		Handle:  a.extract.Handle,
+	}
+	return a.node.Hold(ctx, name, func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
+}
+
+func (a *App) openStories(ctx context.Context) error {
+	if !a.opts.has(RoleStories) {
+		return nil
+	}
+	kv, err := a.node.KV(ctx, pipeline.BucketCopies)
+	if err != nil {
+		return err
+	}
+	a.stories = stories.New(a.lg, a.reg, published{a.node}, kv)
+	return nil
+}
+
+// runStories assigns stories, one article after the other: which of two copies
+// is the first is decided by their order.
+func (a *App) runStories(ctx context.Context) error {
+	stage := pipeline.Stage[pipeline.Article, pipeline.Article]{
+		Name:    "stories",
+		In:      pipeline.Extracted,
+		Out:     pipeline.Articles,
+		Workers: 1,
+		Pending: 64,
+		Handle:  a.stories.Handle,
+	}
+	return a.node.Hold(ctx, "stories", func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
+}
+
+func (a *App) openIndex(context.Context) error {
+	if !a.opts.has(RoleIndex) {
+		return nil
+	}
+	cfg := a.opts.Config.Index
+	if cfg.Dir == "" {
+		cfg.Dir = a.dataPath("index")
+	}
+	ix, err := index.Open(a.lg, a.reg, cfg)
+	if err != nil {
+		return err
+	}
+	a.index = ix
+	a.onClose("index", func(context.Context) error { return ix.Close() })
+	return nil
+}
+
+// runIndex feeds the index. Each replica has files and a consumer of its own.
+func (a *App) runIndex(ctx context.Context) error {
+	replica, err := a.replica()
+	if err != nil {
+		return err
+	}
+	sink := pipeline.Sink[pipeline.Article]{
+		Name:  "index-" + replica,
+		In:    pipeline.Articles,
+		From:  a.index.From,
+		Write: a.index.Write,
+	}
+	return sink.Run(ctx, a.node)
+}
+
+// replica is the name of this process's index. It is kept beside the files: a
+// process that starts again on them goes on with their consumer.
+func (a *App) replica() (string, error) {
+	file := a.dataPath("replica")
+	b, err := os.ReadFile(file)
+	if err == nil {
+		if name := strings.TrimSpace(string(b)); name != "" {
+			return name, nil
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("replica name: %w", err)
+	}
+	var id [4]byte
+	rand.Read(id[:]) // never fails
+	name := hex.EncodeToString(id[:])
+	// Whole or not at all: half a name would be another replica.
+	tmp := file + ".new"
+	if err := os.WriteFile(tmp, []byte(name+"\n"), 0o640); err != nil {
+		return "", fmt.Errorf("replica name: %w", err)
+	}
+	if err := os.Rename(tmp, file); err != nil {
+		return "", fmt.Errorf("replica name: %w", err)
+	}
+	return name, nil
+}
+
+func (a *App) openAlerts(context.Context) error {
+	if !a.opts.has(RoleAlerts) {
+		return nil
+	}
+	a.engine = alerts.New(a.lg, a.reg, a.opts.Config.Alerts)
+	a.engine.SetWatches(a.catalog.Snapshot().Watches)
+	channels := notify.NewSet(a.lg, notify.Clients{
+		Public:  guardedHTTP(a.opts.Version, false),
+		Private: guardedHTTP(a.opts.Version, true),
+	})
+	channels.SetChannels(a.catalog.Snapshot().Channels)
+	a.outbox = alerts.NewOutbox(a.lg, a.reg, outbox{a.node, a.node}, channels, a.opts.Config.Alerts)
+	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {
+		if touches(events, catalog.KindWatch) {
+			a.engine.SetWatches(c.Watches)
+		}
+		if touches(events, catalog.KindChannel) {
+			channels.SetChannels(c.Channels)
+		}
+	})
+	a.onClose("alerts", func(context.Context) error { cancel(); return nil })
+	return nil
+}
+
+// runAlerts decides which articles raise alerts. It needs no lease: an alert
+// is created once, whoever comes first.
+func (a *App) runAlerts(ctx context.Context) error {
+	return pipeline.Stage[pipeline.Article, pipeline.Alert]{
+		Name:   "alerts",
+		In:     pipeline.Articles,
+		Out:    pipeline.Alerts,
+		Handle: a.engine.Handle,
+	}.Run(ctx, a.node)
+}
+
+// runOutbox delivers alerts. A worker waits for its receiver, so there are
+// more than processors.
+func (a *App) runOutbox(ctx context.Context) error {
+	return pipeline.Stage[pipeline.Alert, struct{}]{
+		Name:    "outbox",
+		In:      pipeline.Alerts,
+		Workers: 16,
+		Handle: func(ctx context.Context, al pipeline.Alert) ([]struct{}, error) {
+			return nil, a.outbox.Handle(ctx, al)
+		},
+	}.Run(ctx, a.node)
+}
+
+// healthWait bounds a question to another role about its state.
+const healthWait = 2 * time.Second

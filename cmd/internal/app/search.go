@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/newswatch/newswatch/index"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/feeds"
+	"github.com/newswatch/newswatch/pipeline/jet"
+	"github.com/newswatch/newswatch/web"
+)
+
+// Names of the services that roles offer to each other, so that the web role
+// can run in another process than the index and the fetchers.
+const (
+	serviceSearch  = "search"  // pipeline.SearchRequest → pipeline.SearchResult
+	serviceArticle = "article" // id → pipeline.Article
+	serviceIndex   = "index"   // nothing → web.IndexStatus
+	serviceFeeds   = "feeds"   // nothing → []feeds.FeedHealth
+)
+
+// serve offers fn under the name until ctx is done: JSON in, JSON out.
+func serve[Req, Resp any](ctx context.Context, node *jet.Node, name string, fn func(context.Context, Req) (Resp, error)) error {
+	return node.Serve(ctx, name, func(ctx context.Context, data []byte) ([]byte, error) {
+		var req Req
+		if err := json.Unmarshal(data, &req); err != nil {
+			return nil, fmt.Errorf("service %s: request: %w", name, err)
+		}
+		resp, err := fn(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(resp)
+	})
+}
+
+// call asks whichever process offers the service.
+func call[Req, Resp any](ctx context.Context, node *jet.Node, name string, req Req) (resp Resp, err error) {
+	data, err := json.Marshal(req)
+	if err != nil {
+		return resp, err
+	}
+	data, err = node.Call(ctx, name, data)
+	if err != nil {
+		return resp, err
+	}
+	if err := json.Unmarshal(data, &resp); err != nil {
+		return resp, fmt.Errorf("service %s: answer: %w", name, err)
+	}
+	return resp, nil
+}
+
+// remoteIndex is the index of whichever process runs it.
+type remoteIndex struct{ node *jet.Node }
+
+func (r remoteIndex) Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
+	return call[pipeline.SearchRequest, pipeline.SearchResult](ctx, r.node, serviceSearch, req)
+}
+
+func (r remoteIndex) Article(ctx context.Context, id string) (pipeline.Article, error) {
+	return call[string, pipeline.Article](ctx, r.node, serviceArticle, id)
+}
+
+// serveIndex offers the index to other processes until ctx is done.
+func serveIndex(ctx context.Context, node *jet.Node, ix *index.Index) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serve(ctx, node, serviceSearch, ix.Search) })
+	g.Go(func() error { return serve(ctx, node, serviceArticle, ix.Article) })
+	g.Go(func() error {
+		return serve(ctx, node, serviceIndex, func(context.Context, struct{}) (web.IndexStatus, error) {
+			return indexStatus(ix), nil
+		})
+	})
+	return g.Wait()
+}
+
+func indexStatus(ix *index.Index) web.IndexStatus {
+	s := ix.Stats()
+	return web.IndexStatus{
+		Documents: uint64(s.Documents), Bytes: uint64(s.Bytes), Partitions: len(s.Partitions), Seq: s.Seq,
+	}
+}
+
+// feedsStatus counts the feeds by state and lists the failing ones.
+func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
+	st := web.FeedsStatus{Total: len(all), States: map[string]int{}}
+	for _, f := range all {
+		st.States[f.State]++
+		if !f.LastPoll.IsZero() {
+			st.Polled++
+		}
+		if f.State == feeds.StateFailing {
+			st.Failing = append(st.Failing, web.FeedStatus{
+				Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: f.Failures,
+				LastOK: f.LastGood, NextDue: f.NextDue,
+			})
+		}
+	}
+	return st
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/newswatch/newswatch/cmd/internal/config"
+	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/extractors/tags"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/feeds"
+	"github.com/newswatch/newswatch/pipeline/fetch"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func newParse() *cobra.Command {
+	var base string
+	var private bool
+	cmd := &cobra.Command{
+		Use:   "parse FILE|URL|-",
+		Short: "Parse a feed: one item a line",
+		Long: `Parse a feed from a file, an address or standard input and print one item a line:
+
+  {"key","url","title","summary","content","author","published","guid",…}
+
+--url is the address the feed was served from, for relative links.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, from, contentType, err := readFeed(cmd.Context(), cmd.InOrStdin(), args[0], private)
+			if err != nil {
+				return err
+			}
+			if base == "" {
+				base = from
+			}
+			parsed, err := feeds.Parse(body, base, contentType, feeds.ParseOptions{Now: time.Now()})
+			if err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %s: %v\n", args[0], err)
+				return errNothing
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetEscapeHTML(false)
+			for _, it := range parsed.Items {
+				if err := enc.Encode(feeds.LineOf(it)); err != nil {
+					return err
+				}
+			}
+			for _, r := range parsed.Repairs {
+				fmt.Fprintf(cmd.ErrOrStderr(), "repaired: %s\n", r)
+			}
+			if len(parsed.Items) == 0 {
+				return errNothing
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&base, "url", "", "address the feed was served from")
+	cmd.Flags().BoolVar(&private, "allow-private", false, "let URL be on a private network")
+	return cmd
+}
+
+func readFeed(ctx context.Context, stdin io.Reader, from string, private bool) (body []byte, base, contentType string, err error) {
+	switch {
+	case from == "-":
+		body, err = io.ReadAll(stdin)
+		return body, "", "", err
+	case !strings.HasPrefix(from, "http://") && !strings.HasPrefix(from, "https://"):
+		body, err = os.ReadFile(from)
+		return body, "", "", err
+	}
+	lg, err := newLogger(config.Default().Log)
+	if err != nil {
+		return nil, "", "", err
+	}
+	c, err := fetch.New(lg, prometheus.NewRegistry(), fetch.Config{Version: version()})
+	if err != nil {
+		return nil, "", "", err
+	}
+	defer c.Close()
+	resp, err := c.Get(ctx, fetch.Request{URL: from, AllowPrivate: private})
+	if err != nil {
+		return nil, "", "", err
+	}
+	return resp.Body, resp.URL, resp.Header.Get("Content-Type"), nil
+}
+
+func newExtract() *cobra.Command {
+	return &cobra.Command{
+		Use:   "extract",
+		Short: "Extract articles from pages: JSON Lines in, JSON Lines out",
+		Long: `Read lines {"id","url","html_file" or "html","lang"?} from standard input and
+write lines {"id","title","text","author","published","lang","canonical",
+"method","error"?}, in the same order. No server is needed.
+
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return extractors.Filter(cmd.InOrStdin(), cmd.OutOrStdout(), extractors.FilterOptions{Files: true})
+		},
+	}
+}
+
+func newTag() *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "tag [--catalog FILE…]",
+		Short: "Tag mentions of entities: JSON Lines in, JSON Lines out",
+		Long: `Read lines {"id","lang"?,"title"?,"text"} from standard input and write lines
+{"id","mentions":[{"entity","name","field","start","end","text","rule",
+"confidence"}]}, in the same order; offsets are bytes of UTF-8. The entities are
+those of the catalog files, or of the starter catalog. No server is needed.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 some lines could not be read.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entities, err := entitiesOf(files)
+			if err != nil {
+				return err
+			}
+			m, err := tags.Compile(entities)
+			if err != nil {
+				return err
+			}
+			err = tags.Filter(m, cmd.InOrStdin(), cmd.OutOrStdout())
+			var bad *tags.LineErrors
+			if errors.As(err, &bad) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %v\n", err)
+				return errNothing
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringArrayVar(&files, "catalog", nil, "catalog file with the entities; may be given several times")
+	return cmd
+}
+
+func entitiesOf(files []string) ([]catalog.Entity, error) {
+	if len(files) == 0 {
+		return catalog.Starter().Entities, nil
+	}
+	var entities []catalog.Entity
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		c, err := catalog.ParseFile(file, data)
+		if err != nil {
+			return nil, err
+		}
+		entities = append(entities, c.Entities...)
+	}
+	return entities, nil
+}
