@@ -1,0 +1,199 @@
+// Package feeds is when to poll which feed, what changed in it, and its items.
+//
+// [Parse] turns the body of a feed (RSS, RDF, Atom, JSON Feed; in whatever
+// charset and state of repair) into items: in go bytes, out come identified
+// [pipeline.Item] values. It is the only use of gofeed, with a layer in front
+// that decodes and repairs, and one behind that mends what gofeed drops.
+//
+// A [Poller] keeps the catalog's feeds on a schedule, fetches them with
+// conditional requests, publishes what is new and remembers what it has
+// published. It owns the keys of the feeds bucket: the first 16 hex digits of
+// the SHA-256 of a feed's address.
+package feeds
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mmcdole/gofeed"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// Why a body holds no items.
+var (
+	ErrHTML    = errors.New("feeds: a page, not a feed")
+	ErrNotFeed = errors.New("feeds: not a feed")
+	ErrBroken  = errors.New("feeds: a feed damaged beyond repair")
+	ErrTooDeep = errors.New("feeds: nested too deeply")
+)
+
+const (
+	// MaxItems is the most items taken of one document, in its order; feeds
+	// put the newest first.
+	MaxItems = 2000
+	// maxBody is the most bytes parsed, and unpacked of a gzip body.
+	maxBody = 15 << 20
+	// maxDepth is far beyond any feed (unclosed HTML included); gofeed needs
+	// 1 KiB and more of memory for each level.
+	maxDepth = 10_000
+)
+
+// ParseOptions is what is known of a feed besides its bytes.
+type ParseOptions struct {
+	Feed string    // address the feed is known under, for the identity of items without a link; empty: the base
+	Lang string    // language of the source, BCP 47; empty: what the feed declares
+	Now  time.Time // when it was fetched: the items' first sight; zero: now
+}
+
+// Parsed is what a feed's document says.
+type Parsed struct {
+	Title   string
+	Home    string // address of the site
+	Lang    string // primary language, as the document declares it; empty: it does not
+	Format  string // "rss 2.0", "rdf 1.0", "atom 1.0", "json 1.1"…
+	Charset string // what the bytes were decoded from
+	Items   []pipeline.Item
+	Repairs []string      // what had to be mended, a word each: charset, illegal_runes, root, json, escape, salvage, items_cut
+	Lost    int           // items seen that nothing could be made of
+	Next    string        // address of the next page (RFC 5005, JSON Feed)
+	Hub     string        // address of a WebSub hub
+	TTL     time.Duration // how long the publisher thinks it need not be asked; a hint
+}
+
+// parser is shared: gofeed documents that it may be.
+var parser = newParser()
+
+func newParser() *gofeed.Parser {
+	p := gofeed.NewParser()
+	p.KeepOriginalFeed = true
+	p.RSSTranslator = &gofeed.DefaultRSSTranslator{DisableContentImageScan: true}
+	return p
+}
+
+// Parse reads a feed. base is the final address of the document, which
+// relative links are resolved against; contentType the Content-Type header, or
+// empty. The items are identified, apart from one another, dated, and at most
+// [MaxItems].
+func Parse(body []byte, base, contentType string, opt ParseOptions) (*Parsed, error) {
+	if opt.Now.IsZero() {
+		opt.Now = time.Now()
+	}
+	if opt.Feed == "" {
+		opt.Feed = base
+	}
+	doc, err := prepare(body, contentType)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, base)
+	}
+	p := &Parsed{Charset: doc.charset, Repairs: doc.repairs}
+	var feeds []*gofeed.Feed
+	if doc.json {
+		feeds, err = p.readJSON(doc)
+	} else {
+		feeds, err = p.readXML(doc)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, base)
+	}
+	newAdapter(p, base, opt).adapt(feeds, doc)
+	return p, nil
+}
+
+func (p *Parsed) repaired(what string) {
+	for _, r := range p.Repairs {
+		if r == what {
+			return
+		}
+	}
+	p.Repairs = append(p.Repairs, what)
+}
+
+// readXML asks gofeed for the document as it is, then mended as a whole, then
+// item by item, and takes the first answer that has every item.
+func (p *Parsed) readXML(doc *document) ([]*gofeed.Feed, error) {
+	want := len(doc.items)
+	feed, err := gofeedParse(doc.text)
+	if err == nil && len(feed.Items) >= want {
+		return []*gofeed.Feed{feed}, nil
+	}
+	if err != nil {
+		if mended, e := gofeedParse(escapeStray(doc.text)); e == nil && len(mended.Items) >= want {
+			p.repaired("escape")
+			return []*gofeed.Feed{mended}, nil
+		}
+	}
+	if parts, lost := salvage(doc); countItems(parts) > 0 && (err != nil || countItems(parts) > len(feed.Items)) {
+		p.repaired("salvage")
+		p.Lost = lost
+		return parts, nil
+	}
+	switch {
+	case err == nil:
+		return []*gofeed.Feed{feed}, nil
+	case doc.html:
+		return nil, ErrHTML
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+}
+
+// gofeedParse is gofeed with its panics as errors: what it is given is foreign.
+func gofeedParse(b []byte) (feed *gofeed.Feed, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			feed, err = nil, fmt.Errorf("gofeed panicked: %v", r)
+		}
+	}()
+	return parser.Parse(bytes.NewReader(b))
+}
+
+func countItems(feeds []*gofeed.Feed) (n int) {
+	for _, f := range feeds {
+		n += len(f.Items)
+	}
+	return n
+}
+
+// resolve makes ref absolute against base; the answer is empty where it is no
+// address.
+func resolve(base *url.URL, ref string) string {
+	ref = strings.TrimSpace(ref)
+	if ref == "" {
+		return ""
+	}
+	u, err := url.Parse(ref)
+	if err != nil {
+		// Blanks and stray percent signs are the usual cause; browsers forgive them.
+		if u, err = url.Parse(lenientURL(ref)); err != nil {
+			return ""
+		}
+	}
+	if !u.IsAbs() && base != nil {
+		u = base.ResolveReference(u)
+	}
+	return u.String()
+}
+
+func lenientURL(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c <= ' ' || c == 0x7f:
+			fmt.Fprintf(&b, "%%%02X", c)
+		case c == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])):
+			b.WriteString("%25")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
