@@ -1,0 +1,151 @@
+package web
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// Deps is what the server shows and does, each part behind an interface of its
+// own. A part that is nil does not run in this process: its API answers 503
+// and its page says so.
+type Deps struct {
+	Searcher Searcher
+	Articles Articles
+	Catalog  Catalog
+	Editor   Editor
+	Alerts   Alerts
+	Dead     Dead
+	Loader   Loader
+
+	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
+	Extract Filter // JSON Lines of pages to JSON Lines of articles
+
+	Status func(ctx context.Context) (Status, error)
+	Ready  func(ctx context.Context) []Check // nil: ready as soon as it listens
+}
+
+// A Searcher asks the index. A query that can't be understood is a
+// *pipeline.QueryError.
+type Searcher interface {
+	Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error)
+}
+
+// Articles finds one article by its id, or answers pipeline.ErrNotFound.
+type Articles interface {
+	Article(ctx context.Context, id string) (pipeline.Article, error)
+}
+
+// A Catalog knows its present state, sorted by id and never changed in place.
+// *catalog.Store is one.
+type Catalog interface {
+	Snapshot() *catalog.Catalog
+}
+
+// An Editor changes the catalog; *catalog.Store is one, and has the errors.
+// What it changed is in the snapshot when it returns.
+type Editor interface {
+	Put(ctx context.Context, obj catalog.Object, opt catalog.PutOptions) (version string, err error)
+	Delete(ctx context.Context, kind, id string, opt catalog.DeleteOptions) error
+	Apply(ctx context.Context, c *catalog.Catalog, managedBy string) (catalog.ApplyResult, error)
+}
+
+// Alerts reads the outbox and the history of alerts, newest first.
+type Alerts interface {
+	// List returns at most limit alerts after the cursor of an earlier page,
+	// and the cursor of the next one, empty at the end.
+	List(ctx context.Context, after string, limit int) (alerts []pipeline.Alert, next string, err error)
+	// Get answers pipeline.ErrNotFound for an id it does not know.
+	Get(ctx context.Context, id string) (pipeline.Alert, error)
+}
+
+// Dead reads and settles dead letters, newest first. Get, Replay and Drop
+// answer pipeline.ErrNotFound for an id it does not know.
+type Dead interface {
+	List(ctx context.Context, q DeadQuery) (letters []pipeline.DeadLetter, next string, err error)
+	Get(ctx context.Context, id string) (pipeline.DeadLetter, error)
+	Replay(ctx context.Context, id string) error
+	Drop(ctx context.Context, id string) error
+}
+
+// A DeadQuery selects a page of dead letters.
+type DeadQuery struct {
+	Stage  string // empty: of any
+	Reason string // empty: any
+	After  string // the cursor of an earlier page; empty: from the newest
+	Limit  int    // at most so many
+}
+
+// What became of a loaded item.
+const (
+	LoadNew     = "new"     // not seen before
+	LoadChanged = "changed" // a new content of a known key
+	LoadKnown   = "known"   // the same content again
+)
+
+// A Loader takes a whole article into the pipeline and says what became of it:
+// LoadNew, LoadChanged or LoadKnown. A pipeline.PermanentError refuses the
+// item; any other error ends the load.
+type Loader interface {
+	Load(ctx context.Context, it pipeline.Item) (outcome string, err error)
+}
+
+// A Filter turns lines of JSON into lines of JSON, in order. A line it can't
+// use becomes a line with "error"; its own error is of reading or writing.
+type Filter func(ctx context.Context, in io.Reader, out io.Writer) error
+
+// Status is how the whole goes, as far as this process can see it.
+type Status struct {
+	Version string                  `json:"version"`
+	Started time.Time               `json:"started"`
+	UptimeS int64                   `json:"uptime_s"`
+	Roles   []string                `json:"roles,omitempty"` // that run in this process
+	Stages  []pipeline.StageStatus  `json:"stages"`
+	Streams []pipeline.StreamStatus `json:"streams"`
+	Feeds   FeedsStatus             `json:"feeds"`
+	Index   IndexStatus             `json:"index"`
+	Disk    DiskStatus              `json:"disk"`
+	Dead    int                     `json:"dead"` // dead letters
+}
+
+// FeedsStatus counts the feeds and tells of those that fail.
+type FeedsStatus struct {
+	Total   int            `json:"total"`
+	Polled  int            `json:"polled"` // answered at least once
+	States  map[string]int `json:"states"` // feeds by state: new, ok, failing…
+	Failing []FeedStatus   `json:"failing"`
+}
+
+// A FeedStatus is the state of one feed.
+type FeedStatus struct {
+	Source   string    `json:"source"`
+	URL      string    `json:"url"`
+	State    string    `json:"state"`
+	Reason   string    `json:"reason"` // why the last poll failed, in words
+	Failures int       `json:"failures"`
+	LastOK   time.Time `json:"last_ok,omitzero"` // zero: never
+	NextDue  time.Time `json:"next_due,omitzero"`
+}
+
+// IndexStatus is what the index holds.
+type IndexStatus struct {
+	Documents  uint64 `json:"documents"`
+	Bytes      uint64 `json:"bytes"`
+	Partitions int    `json:"partitions"`
+	Seq        uint64 `json:"seq"` // everything of the articles stream up to it is searchable
+}
+
+// DiskStatus is the file system the data is on, in bytes.
+type DiskStatus struct {
+	Free  uint64 `json:"free"`
+	Total uint64 `json:"total"`
+}
+
+// A Check is one thing that must hold before requests are welcome.
+type Check struct {
+	Name string
+	Err  error // nil: it holds
+}

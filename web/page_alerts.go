@@ -1,0 +1,158 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+type alertsPage struct {
+	chrome
+	Alerts []alertRow
+	Next   string
+	Newest string
+}
+
+type alertRow struct {
+	URL, Watch       string
+	Title, Lang      string
+	Source, Original string
+	Sentence         []piece
+	Queued           moment
+	State            string
+	Failed           bool
+}
+
+type alertPage struct {
+	chrome
+	Alert            alertRow
+	ID, JSON         string
+	Kind             string
+	ArticleURL       string
+	Query, SearchURL string
+	Group            string
+	WatchVersion     string
+	Spans            []spanRow
+	Steps            []stepRow
+	Deliveries       []deliveryRow
+}
+
+type spanRow struct{ Text, Field, Why string }
+
+type deliveryRow struct {
+	Channel, State, Tries, Error string
+	Failed                       bool
+	First, Last                  moment
+}
+
+func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) {
+	if s.deps.Alerts == nil {
+		s.failWith(w, r, "Alerts", notHere("Alerts"))
+		return
+	}
+	after := r.URL.Query().Get("cursor")
+	alerts, next, err := s.deps.Alerts.List(r.Context(), after, defaultLimit)
+	if err != nil {
+		s.failWith(w, r, "Alerts", err)
+		return
+	}
+	page := alertsPage{chrome: s.chrome("alerts", "Alerts")}
+	n := s.names()
+	for _, a := range alerts {
+		page.Alerts = append(page.Alerts, s.alertRow(a, n))
+	}
+	if next != "" {
+		page.Next = "/alerts?cursor=" + url.QueryEscape(next)
+	}
+	if after != "" {
+		page.Newest = "/alerts"
+	}
+	s.render(w, http.StatusOK, "alerts", page)
+}
+
+func (s *Server) alertRow(a pipeline.Alert, n names) alertRow {
+	row := alertRow{
+		URL: "/alerts/" + url.PathEscape(a.ID), Watch: a.WatchName,
+		Title: a.Article.Title, Lang: a.Article.Lang, Source: n.source(a.Article.Source), Original: a.Article.URL,
+		Queued: s.moment(a.Queued), State: a.State, Failed: a.State == pipeline.AlertFailed,
+	}
+	if row.Watch == "" {
+		row.Watch = a.Watch
+	}
+	if row.Title == "" {
+		row.Title = "(no title)"
+	}
+	var words []string
+	for _, sp := range a.Receipt.Spans {
+		words = append(words, sp.Text)
+	}
+	row.Sentence = markAll(a.Receipt.Sentence, words)
+	return row
+}
+
+func (s *Server) alertPage(w http.ResponseWriter, r *http.Request) {
+	if s.deps.Alerts == nil {
+		s.failWith(w, r, "Alerts", notHere("Alerts"))
+		return
+	}
+	id := r.PathValue("id")
+	a, err := s.deps.Alerts.Get(r.Context(), id)
+	if err != nil {
+		s.failWith(w, r, "Alert "+id, err)
+		return
+	}
+	s.render(w, http.StatusOK, "alert", s.alertView(a))
+}
+
+func (s *Server) alertView(a pipeline.Alert) alertPage {
+	n := s.names()
+	p := alertPage{
+		Alert: s.alertRow(a, n), ID: a.ID, JSON: apiPrefix + "/alerts/" + url.PathEscape(a.ID),
+		Kind: a.Kind, ArticleURL: "/articles/" + a.Article.ID,
+		Query: a.Receipt.Query, SearchURL: searchState{Query: a.Receipt.Query}.url(),
+		Group: groupNotes[a.Receipt.Group], WatchVersion: a.Receipt.WatchVersion,
+	}
+	p.chrome = s.chrome("alerts", "Alert: "+p.Alert.Watch)
+	for _, sp := range a.Receipt.Spans {
+		row := spanRow{Text: sp.Text, Field: sp.Field, Why: sp.Term}
+		if sp.Entity != "" {
+			row.Why = n.entity(sp.Entity)
+		}
+		p.Spans = append(p.Spans, row)
+	}
+	p.Steps = s.alertSteps(a)
+	for _, d := range a.Deliveries {
+		p.Deliveries = append(p.Deliveries, deliveryRow{
+			Channel: d.Channel, State: d.State, Failed: d.State == pipeline.AlertFailed,
+			Tries: number(d.Tries), Error: d.Error, First: s.moment(d.First), Last: s.moment(d.Last),
+		})
+	}
+	return p
+}
+
+var groupNotes = map[string]string{
+	"story":  "one alert per story",
+	"entity": "one alert per entity",
+	"source": "one alert per source",
+	"none":   "one alert per article",
+}
+
+// alertSteps lists what led to an alert and became of it, with the time each
+// step took.
+func (s *Server) alertSteps(a pipeline.Alert) []stepRow {
+	all := []step{
+		{name: "Published", at: a.Receipt.Published},
+		{name: "First seen", at: a.Receipt.FirstSeen},
+		{name: "Page fetched", at: a.Receipt.Fetched},
+		{name: "Text and mentions", at: a.Receipt.Extracted},
+		{name: "Matched", at: a.Receipt.Matched},
+		{name: "Queued", at: a.Queued},
+		{name: "Sent everywhere", at: a.Sent},
+	}
+	var rows []stepRow
+	for _, st := range elapsed(all) {
+		rows = append(rows, s.stepRow(st))
+	}
+	return rows
+}
