@@ -1,0 +1,89 @@
+package jet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// bucketSuspects keeps, as <stage>.<stream>.<seq>, how often a suspect was
+// started.
+const bucketSuspects = "suspects"
+
+// A message that was handed out several times and never came to an outcome may
+// be what kills the process; or it was just in flight each time something else
+// did. So it is then a suspect: handled while no other suspect is, and counted,
+// before it is started, where a crash can't take the count.
+
+// suspect reports whether w is one.
+func (s *stage) suspect(w *work) bool {
+	return w.delivered-1-w.fates >= s.n.cfg.MaxCrashes
+}
+
+// alone runs a suspect; one that was started too often is set aside instead.
+func (s *stage) alone(w *work, run func() fate) fate {
+	s.n.suspects.Lock()
+	defer s.n.suspects.Unlock()
+	if s.ctx.Err() != nil {
+		return fate{kind: fateStop, err: s.ctx.Err()}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)
+	defer cancel()
+	starts, err := s.countStart(ctx, w)
+	if err != nil {
+		return fate{kind: fateLater, after: shortDelay, err: err}
+	}
+	if starts > s.n.cfg.MaxCrashes {
+		s.clearStarts(w)
+		return fate{kind: fateDead, reason: "crash_loop", err: fmt.Errorf(
+			"handed out %d times without an outcome, of which %d alone", w.delivered-w.fates, starts-1)}
+	}
+	s.lg.Warn("handling a suspect", "subject", w.o.subject, "seq", w.o.seq,
+		"deliveries", w.delivered, "starts", starts)
+	f := run()
+	s.clearStarts(w)
+	return f
+}
+
+func (s *stage) suspectKey(w *work) string {
+	return s.name + "." + w.from.stream + "." + strconv.FormatUint(w.key.seq, 10)
+}
+
+// countStart counts and stores a start of w and returns the count.
+func (s *stage) countStart(ctx context.Context, w *work) (int, error) {
+	kv, err := s.n.KV(ctx, bucketSuspects)
+	if err != nil {
+		return 0, err
+	}
+	starts := 0
+	e, err := kv.Get(ctx, s.suspectKey(w))
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+	case err != nil:
+		return 0, err
+	default:
+		if starts, err = strconv.Atoi(string(e.Value)); err != nil {
+			return 0, fmt.Errorf("suspect %s: %w", e.Key, err)
+		}
+	}
+	starts++
+	_, err = kv.Put(ctx, s.suspectKey(w), []byte(strconv.Itoa(starts)))
+	return starts, err
+}
+
+// clearStarts forgets them: w came to an outcome.
+func (s *stage) clearStarts(w *work) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	defer cancel()
+	kv, err := s.n.KV(ctx, bucketSuspects)
+	if err == nil {
+		err = kv.Delete(ctx, s.suspectKey(w))
+	}
+	if err != nil {
+		s.lg.Warn("suspect not cleared", "seq", w.o.seq, "error", err)
+	}
+}
