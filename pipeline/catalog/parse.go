@@ -138,8 +138,8 @@ func (c *Catalog) locate(errs []*FieldError, kind string, i int) []*FieldError {
 	return errs
 }
 
-// maxNodes bounds what aliases of YAML can blow a file up to.
-const maxNodes = 4 << 20
+// maxAliased bounds what aliases of YAML can blow a file up by, in values.
+const maxAliased = 100_000
 
 // A reader makes values of YAML nodes. Unlike the YAML library it goes on
 // after a mistake, names the field, and remembers every line.
@@ -147,7 +147,9 @@ type reader struct {
 	file  string
 	errs  []*FieldError
 	lines map[string]int
-	nodes int
+
+	alias   int // depth of aliases we are in
+	aliased int // values reached through aliases
 }
 
 func (r *reader) fail(n *yaml.Node, at, format string, args ...any) {
@@ -156,11 +158,13 @@ func (r *reader) fail(n *yaml.Node, at, format string, args ...any) {
 
 // value sets v, which is found at the path, to what the node says.
 func (r *reader) value(n *yaml.Node, v reflect.Value, at string) {
-	if r.nodes++; r.nodes > maxNodes {
-		if r.nodes == maxNodes+1 {
-			r.fail(n, at, "the file has more than %d values", maxNodes)
+	if r.alias > 0 {
+		if r.aliased++; r.aliased > maxAliased {
+			if r.aliased == maxAliased+1 {
+				r.fail(n, at, "aliases repeat more than %d values", maxAliased)
+			}
+			return
 		}
-		return
 	}
 	if at != "" {
 		if _, ok := r.lines[at]; !ok {
@@ -169,6 +173,8 @@ func (r *reader) value(n *yaml.Node, v reflect.Value, at string) {
 	}
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
+		r.alias++
+		defer func() { r.alias-- }()
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return // left out
