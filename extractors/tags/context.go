@@ -1,0 +1,93 @@
+package tags
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/newswatch/newswatch/extractors/textnorm"
+)
+
+// nearWords is how far from a name near and not words may stand, in words, even
+// in other sentences; maxSentence is where a sentence without end ends.
+const (
+	nearWords   = 15
+	maxSentence = 80
+)
+
+// contextHolds applies the near, not and must words of a name found at start to
+// end of a field.
+func (t *tagger) contextHolds(id int32, which, start, end int) bool {
+	n := &t.m.names[id]
+	if len(n.must) > 0 && !t.mustHolds(id) {
+		return false
+	}
+	if len(n.near)+len(n.not) == 0 {
+		return true
+	}
+	before, after := t.around(which, start, end)
+	if len(n.near) > 0 && !has(before, n.near) && !has(after, n.near) {
+		return false
+	}
+	return !has(before, n.not) && !has(after, n.not)
+}
+
+// mustHolds reports whether one of the must words of a name is in the article.
+func (t *tagger) mustHolds(id int32) bool {
+	holds, known := t.musts[id]
+	if !known {
+		must := t.m.names[id].must
+		holds = has(t.terms(inTitle), must) || has(t.terms(inText), must)
+		if t.musts == nil {
+			t.musts = make(map[int32]bool)
+		}
+		t.musts[id] = holds
+	}
+	return holds
+}
+
+// terms is the field as words, each in its stem.
+func (t *tagger) terms(which int) []textnorm.Token {
+	f := &t.fields[which]
+	if !f.made {
+		f.terms = slices.DeleteFunc(textnorm.Analyze(f.terms[:0], f.source), func(k textnorm.Token) bool { return k.Bigram })
+		f.made = true
+	}
+	return f.terms
+}
+
+// around is the words near a name, on either side: those of its sentence, and at
+// least nearWords where the field has them.
+func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) {
+	terms, source := t.terms(which), t.fields[which].source
+	first, _ := slices.BinarySearchFunc(terms, start, func(k textnorm.Token, at int) int { return k.End - at - 1 })
+	last, _ := slices.BinarySearchFunc(terms, end, func(k textnorm.Token, at int) int { return k.Start - at })
+	lo, hi := first, last
+	for edge := start; lo > 0 && first-lo < maxSentence && (first-lo < nearWords || !endsSentence(source[terms[lo-1].End:edge])); lo-- {
+		edge = terms[lo-1].Start
+	}
+	for edge := end; hi < len(terms) && hi-last < maxSentence && (hi-last < nearWords || !endsSentence(source[edge:terms[hi].Start])); hi++ {
+		edge = terms[hi].End
+	}
+	return terms[lo:first], terms[last:hi]
+}
+
+// endsSentence reports whether a sentence ends between two words.
+func endsSentence(gap string) bool {
+	return strings.ContainsAny(gap, "!?。！？…\n") || strings.Contains(gap, ". ") || strings.HasSuffix(gap, ".")
+}
+
+// has reports whether one of the phrases stands in the terms.
+func has(terms []textnorm.Token, phrases [][]string) bool {
+	for _, p := range phrases {
+		for i := 0; i+len(p) <= len(terms); i++ {
+			k := 0
+			for k < len(p) && terms[i+k].Term == p[k] {
+				k++
+			}
+			if k == len(p) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,45 @@
+// Package tags finds the tracked entities in a text.
+//
+// In go entities of the catalog, compiled once, and the title and text of an
+// article; out come mentions with the exact bytes they stand at, the rule that
+// found them and how sure it is. It is pure: no files, no clock, no network. A
+// Matcher never changes and is safe for concurrent use; a new catalog is a new
+// Matcher.
+//
+// # How a name is found
+//
+// Names and text are folded alike (package textnorm), so width, case,
+// diacritics, dashes, invisible characters and traditional Han don't matter. A
+// name of letters starts and ends where words do; Han, kana and Thai stand
+// anywhere; Korean may be followed by particles. Between the words of a name may
+// stand up to three characters of space, hyphen, dash, middle dot, apostrophe,
+// quote or ampersand, or a single point (Mail.Ru, J. Ma).
+//
+// A capital in the name wants a capital in the text, and a name in capitals
+// wants capitals: WIC is not "wic". In a headline that is all capitals, or has
+// one on each word, capitals say little and the confidence falls; in one
+// without any, longer names are found without them.
+//
+// # Rules
+//
+//	exact    the name as the catalog has it
+//	acronym  the same, for a name in capitals
+//	form     an inflected form: Хуавея, МИДа, iPhones, Huaweis (German)
+//	variant  words joined or apart: YotaPhone, Yota Phone
+//	order    a person's last name first: Путин Владимир
+//	initial  a person's first name as initial: В. Путин, J. Ma
+//	surname  a person's last name alone, where the article has the full name too
+//	context  a name whose near or must words are there
+//
+// # Near, not, must
+//
+// Near and not words are looked for in the same sentence and within 15 words
+// before and after the name (a Han character is a word), must words in the whole
+// article. They are found in their inflected forms.
+//
+// # Names in names
+//
+// Where two names overlap the longer wins. A shorter one of another entity
+// inside it is kept and marked nested; one that only overlaps is dropped. A text
+// that is a name of two entities is reported for both, less surely.
+package tags

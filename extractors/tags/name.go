@@ -1,0 +1,186 @@
+package tags
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/textnorm"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// Rules, as they stand in mentions.
+const (
+	ruleExact   = "exact"
+	ruleAcronym = "acronym"
+	ruleForm    = "form"
+	ruleVariant = "variant"
+	ruleOrder   = "order"
+	ruleInitial = "initial"
+	ruleSurname = "surname"
+	ruleContext = "context"
+)
+
+// How sure a rule is. The figures are the precision of the rules on the gold
+// documents, rounded down; initials and joined words are guesses.
+var confidence = map[string]float32{
+	ruleExact: 0.95, ruleAcronym: 0.95, ruleForm: 0.9, ruleVariant: 0.8, ruleOrder: 0.85,
+	ruleInitial: 0.7, ruleSurname: 0.85, ruleContext: 0.9,
+}
+
+// What a word of a name wants of the case of the word in the text. A value over
+// wantCaps is wantCaps plus the number of first letters that must be capitals.
+const (
+	wantNothing = 0
+	wantFirst   = 1 // a capital first
+	wantAny     = 2 // a capital somewhere
+	wantCaps    = 0x80
+)
+
+// maxCaps is the longest acronym.
+const maxCaps = 0x7F
+
+// name is a name of the catalog, taken apart.
+type name struct {
+	entity int
+	text   string
+	exact  bool
+	shape  string // of exact names: the case of each letter
+	near   [][]string
+	not    [][]string
+	must   [][]string
+}
+
+// part is one word of a name.
+type part struct {
+	text   string // folded
+	want   byte
+	class  textnorm.Class
+	sep    byte   // before it: a space, or a comma
+	hyphen bool   // a hyphen follows
+	camel  []part // where it is written YotaPhone: its halves
+}
+
+// split takes a name apart into its words.
+func split(f *textnorm.Folded, text string) []part {
+	f.Fold(text)
+	var parts []part
+	for i, w := range f.Words {
+		p := part{text: string(f.Text[w.Start:w.End]), class: w.Class, sep: ' '}
+		s, e, _ := f.Source(int(w.Start), int(w.End))
+		p.want = want(w, text[s:e])
+		if i > 0 {
+			gap := string(f.Text[f.Words[i-1].End:w.Start])
+			if strings.Contains(gap, ",") {
+				p.sep = ','
+			}
+			parts[i-1].hyphen = gap == "-"
+		}
+		if w.Class&textnorm.Bounded == textnorm.Latin {
+			p.camel = camel(text[s:e])
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// want is what a word of a name, written so, wants of the text.
+func want(w textnorm.Word, written string) byte {
+	letters := 0
+	for _, r := range written {
+		if textnorm.ClassOf(r)&(textnorm.Upper|textnorm.Lower) != 0 {
+			letters++
+		}
+	}
+	switch {
+	case w.Class&textnorm.Upper == 0:
+		return wantNothing
+	case w.AllUpper() && letters >= 2 && utf8.RuneCountInString(written) <= maxCaps:
+		return wantCaps + byte(utf8.RuneCountInString(written))
+	case w.First&textnorm.Upper != 0:
+		return wantFirst
+	}
+	return wantAny
+}
+
+// minHalf is the shortest half, in letters, of a word that may be written apart.
+const minHalf = 3
+
+// camel is the halves of a word such as YotaPhone, nil for any other.
+func camel(written string) []part {
+	at := 0
+	for i := 1; i < len(written); i++ {
+		a, b := written[i-1], written[i]
+		if a >= 'a' && a <= 'z' && b >= 'A' && b <= 'Z' {
+			if at > 0 {
+				return nil // more than two
+			}
+			at = i
+		}
+	}
+	if at < minHalf || len(written)-at < minHalf || written[0] < 'A' || written[0] > 'Z' {
+		return nil
+	}
+	return []part{
+		{text: textnorm.Fold(written[:at]), want: wantFirst, class: textnorm.Latin, sep: ' '},
+		{text: textnorm.Fold(written[at:]), want: wantFirst, class: textnorm.Latin, sep: ' '},
+	}
+}
+
+// shape is the case of each letter of s that has one: what an exact name wants
+// the text to be alike in.
+func shape(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch c := textnorm.ClassOf(r); {
+		case c&textnorm.Upper != 0:
+			b.WriteByte('A')
+		case c&textnorm.Lower != 0:
+			b.WriteByte('a')
+		}
+	}
+	return b.String()
+}
+
+// phrases takes context words apart as the text is: each is a sequence of terms.
+func phrases(list []string) [][]string {
+	var out [][]string
+	for _, s := range list {
+		var terms []string
+		for _, k := range textnorm.Analyze(nil, s) {
+			if !k.Bigram {
+				terms = append(terms, strings.Clone(k.Term))
+			}
+		}
+		if len(terms) > 0 {
+			out = append(out, terms)
+		}
+	}
+	return out
+}
+
+// languages tells which paradigms a Cyrillic name takes: those of its language,
+// or, where none is given, of the letters it has; both where they don't say.
+func languages(n catalog.Name, parts []part) [][]class {
+	lang, _, _ := strings.Cut(strings.ToLower(n.Lang), "-")
+	switch lang {
+	case "ru":
+		return [][]class{russianClasses}
+	case "uk", "be":
+		return [][]class{ukrainianClasses}
+	case "":
+	default:
+		return nil
+	}
+	ru, uk := false, false
+	for _, p := range parts {
+		ru = ru || strings.ContainsAny(p.text, "ыэъ")
+		uk = uk || strings.ContainsAny(p.text, "іє'ґ")
+	}
+	switch {
+	case ru && !uk:
+		return [][]class{russianClasses}
+	case uk && !ru:
+		return [][]class{ukrainianClasses}
+	}
+	return [][]class{russianClasses, ukrainianClasses}
+}

@@ -1,0 +1,184 @@
+package tags
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// license drops last names of persons whose full name is not in the article. Of
+// several persons of that last name it is the one named last before it, else
+// first after it.
+func (t *tagger) license() {
+	if !slices.ContainsFunc(t.hits, func(h hit) bool { return h.gated }) {
+		return
+	}
+	full := make(map[int][]int) // where whole names of an entity start
+	for _, h := range t.hits {
+		if e := t.m.names[h.name].entity; !h.gated && h.words >= 2 {
+			full[e] = append(full[e], t.place(h))
+		}
+	}
+	for i := 0; i < len(t.hits); {
+		// The senses of one place stand together.
+		j, best := i, -1
+		for ; j < len(t.hits) && samePlace(t.hits[i], t.hits[j]); j++ {
+			h := &t.hits[j]
+			if !h.gated {
+				continue
+			}
+			d := distance(full[t.m.names[h.name].entity], t.place(*h))
+			if h.dropped = d < 0; !h.dropped && (best < 0 || d < best) {
+				best = d
+			}
+		}
+		for k := i; k < j; k++ {
+			h := &t.hits[k]
+			h.dropped = h.gated && (h.dropped || distance(full[t.m.names[h.name].entity], t.place(*h)) > best)
+		}
+		i = j
+	}
+	t.hits = slices.DeleteFunc(t.hits, func(h hit) bool { return h.dropped })
+}
+
+func samePlace(a, b hit) bool { return a.field == b.field && a.start == b.start && a.end == b.end }
+
+// place counts the start of a hit from the start of the title.
+func (t *tagger) place(h hit) int {
+	if h.field > 0 {
+		return h.start + len(t.fields[0].source) + 1
+	}
+	return h.start
+}
+
+// distance is how far place is from the last of the places before it; those
+// after it count as farther than any before. -1: there are none. The places are
+// in order.
+func distance(places []int, place int) int {
+	const after = 1 << 40
+	i, _ := slices.BinarySearch(places, place+1)
+	switch {
+	case len(places) == 0:
+		return -1
+	case i > 0:
+		return place - places[i-1]
+	}
+	return after + places[0] - place
+}
+
+// mentions weighs the hits against each other and writes what is left.
+func (t *tagger) mentions() []pipeline.Mention {
+	hits := t.best()
+	kept := hits[:0]
+	for i := 0; i < len(hits); {
+		// Hits are in order of start: those that hang together by overlapping are
+		// weighed among themselves.
+		j, end := i+1, hits[i].end
+		for j < len(hits) && hits[j].field == hits[i].field && hits[j].start < end {
+			end = max(end, hits[j].end)
+			j++
+		}
+		kept = append(kept, t.weigh(hits[i:j])...)
+		i = j
+	}
+	slices.SortStableFunc(kept, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), cmp.Compare(a.name, b.name))
+	})
+	out := make([]pipeline.Mention, len(kept))
+	for i, h := range kept {
+		f, n := &t.fields[h.field], &t.m.names[h.name]
+		out[i] = pipeline.Mention{
+			Entity: t.m.entities[n.entity], Name: n.text, Field: f.name, Start: h.start, End: h.end,
+			Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
+		}
+	}
+	return out
+}
+
+// round is the confidence with two digits.
+func round(c float32) float64 { return float64(int(c*100+0.5)) / 100 }
+
+// best keeps, of the hits of one entity at one place, the surest; of several
+// entities there, those found by more than a guess, each less surely.
+func (t *tagger) best() []hit {
+	entity := func(h hit) int { return t.m.names[h.name].entity }
+	slices.SortFunc(t.hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end),
+			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf), cmp.Compare(a.name, b.name))
+	})
+	hits := slices.CompactFunc(t.hits, func(a, b hit) bool {
+		return samePlace(a, b) && entity(a) == entity(b)
+	})
+	out := hits[:0]
+	for i := 0; i < len(hits); {
+		j := i + 1
+		for j < len(hits) && samePlace(hits[i], hits[j]) {
+			j++
+		}
+		out = append(out, settle(hits[i:j])...)
+		i = j
+	}
+	return out
+}
+
+// shared is what is left of the confidence of a name that several entities have.
+const shared = 0.7
+
+// settle weighs the entities that have the same text as a name. One whose near
+// or must words are there goes before the others; a last name or an initial goes
+// after whole names.
+func settle(same []hit) []hit {
+	if len(same) == 1 {
+		return same
+	}
+	rank := func(h hit) int {
+		switch h.rule {
+		case ruleContext:
+			return 3
+		case ruleInitial, ruleSurname:
+			return 1
+		}
+		return 2
+	}
+	top := 0
+	for _, h := range same {
+		top = max(top, rank(h))
+	}
+	same = slices.DeleteFunc(same, func(h hit) bool { return rank(h) < top })
+	if len(same) > 1 {
+		for i := range same {
+			same[i].conf *= shared
+		}
+	}
+	return same
+}
+
+// weigh keeps, of hits that overlap, the longest, and inside it those of other
+// entities, marked nested.
+func (t *tagger) weigh(hits []hit) []hit {
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.end-b.start, a.end-a.start) })
+	kept := hits[:0]
+	for _, h := range hits {
+		if t.fit(kept, &h) {
+			kept = append(kept, h)
+		}
+	}
+	return kept
+}
+
+// fit reports whether a hit stands beside the longer ones kept before it, and
+// marks it nested where it lies inside one of another entity.
+func (t *tagger) fit(kept []hit, h *hit) bool {
+	for _, k := range kept {
+		if k.end <= h.start || h.end <= k.start || samePlace(k, *h) {
+			continue
+		}
+		inside := k.start <= h.start && h.end <= k.end
+		if !inside || t.m.names[k.name].entity == t.m.names[h.name].entity {
+			return false
+		}
+		h.nested = true
+	}
+	return true
+}

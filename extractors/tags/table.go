@@ -1,0 +1,236 @@
+package tags
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/textnorm"
+)
+
+// Separators of canonical text: between words that may belong to one name, at a
+// comma, and where no name goes on.
+const (
+	sepSoft  = ' '
+	sepComma = ','
+	sepHard  = '\n'
+)
+
+// table finds the longest of many forms at a place of canonical text.
+//
+// It is no automaton but the forms in byte order, with a hash from their first
+// word (of free scripts: their first one or two characters) to the part of the
+// order they are in, and a bitmap before it that says no for most words. From
+// the form that sorts just before the text, links to ever shorter prefixes list
+// all that match. It takes some fifty bytes a form, builds by sorting, and at
+// half a million names still runs at tens of megabytes a second, where automata
+// have left the caches.
+type table struct {
+	text   []byte   // all forms, one after the other
+	off    []uint32 // form i is text[off[i]:off[i+1]]
+	parent []int32  // the longest other form that is a prefix; -1: none
+	senses []uint32 // the senses of form i are senses[i] to senses[i+1]
+	extra  []uint8  // the words of a form after its first, and endsFree
+
+	bitmap []uint64
+	shift  uint
+	slots  []slot
+	short  bool // some form begins with a free word of one character
+}
+
+// endsFree marks a form that may be followed by anything.
+const endsFree = 0x80
+
+// slot says which forms begin with a key.
+type slot struct {
+	key    uint64
+	lo, hi uint32
+}
+
+// sense is one name's claim to a form.
+type sense struct {
+	name  int32
+	rule  string
+	conf  float32
+	wants string
+	lang  string
+	gated bool
+}
+
+const multiplier = 0x9E3779B97F4A7C15
+
+// wordKey is the key of a bounded word that starts at t[0], size bytes long.
+func wordKey(v uint64, size int) uint64 {
+	if size < 8 {
+		v &= 1<<(8*uint(size)) - 1
+	} else {
+		size = 8
+	}
+	v = (v ^ uint64(size)) * multiplier
+	return v ^ v>>29
+}
+
+// freeKey is the key of size bytes of one or two characters of a free word.
+func freeKey(v uint64, size int) uint64 {
+	if size < 8 {
+		v &= 1<<(8*uint(size)) - 1
+	}
+	v = (v ^ 0xA5) * multiplier
+	return v ^ v>>31
+}
+
+func load(t []byte) uint64 {
+	if len(t) >= 8 {
+		return binary.LittleEndian.Uint64(t)
+	}
+	var b [8]byte
+	copy(b[:], t)
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// entry is a form with one sense, before the table is built.
+type entry struct {
+	text  string
+	sense sense
+}
+
+// newTable builds the table of the entries and returns it with their senses in
+// its order.
+func newTable(entries []entry) (*table, []sense) {
+	slices.SortFunc(entries, func(a, b entry) int {
+		if c := strings.Compare(a.text, b.text); c != 0 {
+			return c
+		}
+		if a.sense.name != b.sense.name {
+			return int(a.sense.name - b.sense.name)
+		}
+		return int(1e4*b.sense.conf) - int(1e4*a.sense.conf)
+	})
+	t := &table{off: make([]uint32, 1, len(entries)+1)}
+	var senses []sense
+	for i, e := range entries {
+		if i == 0 || e.text != entries[i-1].text {
+			t.add(e.text, len(senses))
+		} else if s := senses[len(senses)-1]; s.name == e.sense.name && s.lang == "" && s.wants == e.sense.wants && s.gated == e.sense.gated {
+			continue // the same name comes to the same form by a weaker rule
+		}
+		senses = append(senses, e.sense)
+	}
+	t.senses = append(t.senses, uint32(len(senses)))
+	t.link()
+	t.hash()
+	return t, senses
+}
+
+func (t *table) add(form string, senses int) {
+	t.text = append(t.text, form...)
+	t.off = append(t.off, uint32(len(t.text)))
+	t.senses = append(t.senses, uint32(senses))
+	extra := uint8(strings.Count(form, " ") + strings.Count(form, ","))
+	r, _ := utf8.DecodeLastRuneInString(form)
+	if textnorm.ClassOf(r)&textnorm.Bounded == 0 {
+		extra |= endsFree
+	}
+	t.extra = append(t.extra, extra)
+}
+
+func (t *table) len() int          { return len(t.extra) }
+func (t *table) form(i int) []byte { return t.text[t.off[i]:t.off[i+1]] }
+
+// link finds each form's longest prefix.
+func (t *table) link() {
+	t.parent = make([]int32, t.len())
+	var open []int32
+	for i := range t.parent {
+		for len(open) > 0 && !bytes.HasPrefix(t.form(i), t.form(int(open[len(open)-1]))) {
+			open = open[:len(open)-1]
+		}
+		t.parent[i] = -1
+		if len(open) > 0 {
+			t.parent[i] = open[len(open)-1]
+		}
+		open = append(open, int32(i))
+	}
+}
+
+// formKey is the key a form is found by.
+func formKey(form []byte) (key uint64, short bool) {
+	r, size := utf8.DecodeRune(form)
+	if textnorm.ClassOf(r)&textnorm.Bounded != 0 {
+		if n := bytes.IndexAny(form, " ,"); n >= 0 {
+			return wordKey(load(form), n), false
+		}
+		return wordKey(load(form), len(form)), false
+	}
+	next, n := utf8.DecodeRune(form[size:])
+	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && next != sepSoft && next != sepComma {
+		return freeKey(load(form), size+n), false
+	}
+	return freeKey(load(form), size), true
+}
+
+// hash builds the slots and the bitmap.
+func (t *table) hash() {
+	size := 64
+	for size < t.len()*2 {
+		size <<= 1
+	}
+	t.slots = make([]slot, size)
+	bitmap := 1 << 12
+	for bitmap < t.len()*16 && bitmap < 1<<25 {
+		bitmap <<= 1
+	}
+	t.bitmap = make([]uint64, bitmap/64)
+	t.shift = uint(64 - bits.TrailingZeros(uint(bitmap)))
+	for i := range t.len() {
+		key, short := formKey(t.form(i))
+		t.short = t.short || short
+		at := key * multiplier
+		t.bitmap[at>>t.shift>>6] |= 1 << (at >> t.shift & 63)
+		s := t.slot(key)
+		if s.hi == 0 {
+			*s = slot{key, uint32(i), uint32(i)}
+		}
+		s.hi = uint32(i + 1)
+	}
+}
+
+// slot is where the key is, or belongs.
+func (t *table) slot(key uint64) *slot {
+	mask := uint64(len(t.slots) - 1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		if s := &t.slots[i]; s.hi == 0 || s.key == key {
+			return s
+		}
+	}
+}
+
+// longest is the last form of those with the key that text begins with, and its
+// length; -1 for none. The other ones are its parents down to floor.
+func (t *table) longest(text []byte, key uint64) (i, floor int) {
+	at := key * multiplier >> t.shift
+	if t.bitmap[at>>6]>>(at&63)&1 == 0 {
+		return -1, 0
+	}
+	s := t.slot(key)
+	if s.hi == 0 {
+		return -1, 0
+	}
+	lo, hi := int(s.lo), int(s.hi)
+	n := sort.Search(hi-lo, func(k int) bool { return bytes.Compare(t.form(lo+k), text) > 0 })
+	if n == 0 {
+		return -1, 0
+	}
+	i = lo + n - 1
+	for i >= lo && !bytes.HasPrefix(text, t.form(i)) {
+		i = int(t.parent[i])
+	}
+	if i < lo {
+		return -1, 0
+	}
+	return i, lo
+}

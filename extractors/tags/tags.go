@@ -1,0 +1,126 @@
+package tags
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/textnorm"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// rulesVersion changes with the rules, so that what was tagged by older ones is
+// known.
+const rulesVersion = "1"
+
+// A Matcher finds the mentions of the entities it was compiled from.
+type Matcher struct {
+	entities []string // ids
+	names    []name
+	table    *table
+	senses   []sense
+	version  string
+	pool     sync.Pool // *tagger
+}
+
+// A Warning is a name that was compiled but may not do what was meant.
+type Warning struct {
+	Entity string
+	Name   string
+	Msg    string
+}
+
+func (w Warning) String() string {
+	return fmt.Sprintf("entity %s: name %q: %s", w.Entity, w.Name, w.Msg)
+}
+
+// Compile makes the matcher of the entities. An entity without names is found by
+// its Name. Names that can't be found, are very short or belong to two entities
+// are warned of; they are no errors.
+func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
+	m := &Matcher{version: digest(entities)}
+	m.pool.New = func() any { return new(tagger) }
+	var (
+		warnings []Warning
+		entries  []entry
+		folded   textnorm.Folded
+	)
+	owner := make(map[string]int) // entity of each name as it stands
+	for e, entity := range entities {
+		m.entities = append(m.entities, entity.ID)
+		names := entity.Names
+		if len(names) == 0 {
+			names = []catalog.Name{{Text: entity.Name}}
+		}
+		for _, n := range names {
+			warn := func(msg string) { warnings = append(warnings, Warning{entity.ID, n.Text, msg}) }
+			parts := split(&folded, n.Text)
+			if len(parts) == 0 {
+				warn("has no letter or digit and is never found")
+				continue
+			}
+			if len(parts) > 0x7F {
+				warn("has more than 127 words and is never found")
+				continue
+			}
+			if len(parts) == 1 && utf8.RuneCountInString(parts[0].text) == 1 && len(n.Near)+len(n.Must) == 0 {
+				warn("is a single character: give it near or must words")
+			}
+			key := write(form{}, parts).text
+			if other, ok := owner[key]; ok && other != e {
+				warn("is a name of " + entities[other].ID + " too: both are reported, less surely")
+			}
+			owner[key] = e
+			m.names = append(m.names, name{
+				entity: e, text: n.Text, exact: n.Exact, shape: shape(n.Text),
+				near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must),
+			})
+			for _, f := range formsOf(entity.Kind, n, parts) {
+				entries = append(entries, entry{f.text, sense{
+					name: int32(len(m.names) - 1), rule: f.rule, conf: f.conf, wants: f.wants, lang: f.lang, gated: f.gated,
+				}})
+			}
+		}
+	}
+	m.table, m.senses = newTable(entries)
+	return m, warnings
+}
+
+// Version is a digest of the entities the matcher was compiled from and of the
+// rules: articles tagged by the same version have the same mentions.
+func (m *Matcher) Version() string { return m.version }
+
+// Forms is how many ways of writing its names the matcher looks for.
+func (m *Matcher) Forms() int { return m.table.len() }
+
+// digest is over what bears on mentions.
+func digest(entities []catalog.Entity) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	fmt.Fprintln(h, rulesVersion)
+	for _, e := range entities {
+		// Encoding strings and flags into a hash can't fail.
+		_ = enc.Encode([]any{e.ID, e.Name, e.Kind, e.Names})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Tag finds the mentions in the title and the text of an article, by field
+// (title first), then start. Offsets are bytes of the field. Lang is the
+// language of the article, empty where it isn't known.
+func (m *Matcher) Tag(title, text, lang string) []pipeline.Mention {
+	t := m.pool.Get().(*tagger)
+	defer m.pool.Put(t)
+	t.reset(m, title, text, lang)
+	t.scan(inTitle)
+	t.scan(inText)
+	if len(t.hits) == 0 {
+		return nil
+	}
+	t.license()
+	return t.mentions()
+}
