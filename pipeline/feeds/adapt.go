@@ -47,7 +47,7 @@ func newAdapter(p *Parsed, base string, opt ParseOptions) *adapter {
 // adapt fills p. The feeds are the parts of one document, in order.
 func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 	for _, f := range feeds {
-		a.head(f)
+		a.head(f, doc)
 	}
 	a.p.Lang = primaryLang(a.p.Lang)
 	lang := primaryLang(a.opt.Lang)
@@ -56,12 +56,16 @@ func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 	}
 	a.dates = newDater(lang, a.opt.Now)
 	a.dates.learn(feeds)
-	a.about = aboutAttributes(doc, countItems(feeds))
+	total := 0
+	for _, f := range feeds {
+		total += len(f.Items)
+	}
+	a.about = aboutAttributes(doc, total)
 	if u, ok := pipeline.CanonicalURL(a.p.Home); ok {
 		a.home = u
 	}
 	n := 0
-	items := make([]pipeline.Item, 0, min(countItems(feeds), MaxItems))
+	items := make([]pipeline.Item, 0, min(total, MaxItems))
 	for _, f := range feeds {
 		for i, gi := range f.Items {
 			if len(items) == MaxItems {
@@ -69,11 +73,14 @@ func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 				break
 			}
 			it := a.item(gi, original(f, i), n)
+			n++
+			if !hasSubstance(gi) && it.URL == "" && it.Title == "" && it.Summary == "" {
+				continue
+			}
 			it.Lang = lang
 			if l := itemLang(f, i); l != "" && a.opt.Lang == "" {
 				it.Lang = l
 			}
-			n++
 			items = append(items, it)
 		}
 	}
@@ -81,7 +88,7 @@ func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 }
 
 // head takes what the document says of itself; the first part to say it wins.
-func (a *adapter) head(f *gofeed.Feed) {
+func (a *adapter) head(f *gofeed.Feed, doc *document) {
 	p := a.p
 	set := func(to *string, v string) {
 		if *to == "" {
@@ -102,7 +109,7 @@ func (a *adapter) head(f *gofeed.Feed) {
 	format := f.FeedType
 	switch o := f.OriginalFeed().(type) {
 	case *rss.Feed:
-		if o.Version == "1.0" || strings.HasPrefix(o.Version, "0.9") && len(a.about) > 0 {
+		if isRDF(doc.root.name) {
 			format = "rdf"
 		}
 		a.setTTL(o.TTL, f.Extensions)
@@ -447,12 +454,16 @@ func itemLang(f *gofeed.Feed, i int) string {
 	return ""
 }
 
+func isRDF(root string) bool {
+	return strings.EqualFold(root[strings.LastIndexByte(root, ':')+1:], "rdf")
+}
+
 var aboutRe = regexp.MustCompile(`\b(?:\w+:)?about\s*=\s*(?:"([^"]*)"|'([^']*)')`)
 
 // aboutAttributes is the rdf:about of each item, which gofeed does not keep.
 // Where the items seen here are not the ones gofeed made, there are none.
 func aboutAttributes(d *document, items int) []string {
-	if d.json || len(d.items) != items || !strings.HasSuffix(strings.ToLower(d.root.name), "rdf") {
+	if d.json || len(d.items) != items || !isRDF(d.root.name) {
 		return nil
 	}
 	about := make([]string, items)

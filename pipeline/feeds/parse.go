@@ -127,7 +127,7 @@ func (p *Parsed) readXML(doc *document) ([]*gofeed.Feed, error) {
 			return []*gofeed.Feed{mended}, nil
 		}
 	}
-	if parts, lost := salvage(doc); countItems(parts) > 0 && (err != nil || countItems(parts) > len(feed.Items)) {
+	if parts, lost := salvage(doc); countItems(parts) > 0 && (err != nil || countItems(parts) > countItems([]*gofeed.Feed{feed})) {
 		p.repaired("salvage")
 		p.Lost = lost
 		return parts, nil
@@ -152,9 +152,14 @@ func gofeedParse(b []byte) (feed *gofeed.Feed, err error) {
 	return parser.Parse(bytes.NewReader(b))
 }
 
+// countItems counts the items that say anything.
 func countItems(feeds []*gofeed.Feed) (n int) {
 	for _, f := range feeds {
-		n += len(f.Items)
+		for _, it := range f.Items {
+			if hasSubstance(it) {
+				n++
+			}
+		}
 	}
 	return n
 }
