@@ -1,12 +1,14 @@
 package fetch
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -105,12 +107,49 @@ func openDialer(cfg Config) *net.Dialer {
 	return &net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 30 * time.Second, Resolver: cfg.Resolver}
 }
 
+// dialContext connects names under localhost to loopback without asking a
+// resolver, as RFC 6761 §6.3 says of them; the dialer's guard still decides
+// whether loopback may be reached.
+func dialContext(d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(addr)
+		if err == nil && strings.HasSuffix(strings.ToLower(host), ".localhost") {
+			addr = net.JoinHostPort("127.0.0.1", port)
+		}
+		return d.DialContext(ctx, network, addr)
+	}
+}
+
+// NewHTTPClient is a plain client for addresses that users of newswatch chose,
+// such as those of webhooks: it refuses private networks unless private is
+// true, allows every port, and follows no redirects. Deadlines are the
+// caller's.
+func NewHTTPClient(cfg Config, private bool) (*http.Client, error) {
+	cfg = cfg.withDefaults()
+	proxy, err := cfg.proxy()
+	if err != nil {
+		return nil, err
+	}
+	d := openDialer(cfg)
+	if private {
+		proxy = nil
+	} else if cfg.Proxy == "" {
+		d.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+	}
+	t := newTransport(cfg, d, proxy)
+	t.DisableCompression = false // nobody here decodes the answers
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
 // newTransport is one pool of connections, kept for as long as polls of a busy
 // host are apart, with TLS sessions resumed where they are not.
 func newTransport(cfg Config, d *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  proxy,
-		DialContext:            d.DialContext,
+		DialContext:            dialContext(d),
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(4096)},
 		TLSHandshakeTimeout:    cfg.DialTimeout,
