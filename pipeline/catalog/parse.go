@@ -234,6 +234,9 @@ func (r *reader) list(n *yaml.Node, v reflect.Value, at string) {
 		return
 	}
 	for _, item := range n.Content {
+		if r.aliased > maxAliased {
+			return
+		}
 		i := v.Len()
 		v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
 		r.value(item, v.Index(i), at+"["+strconv.Itoa(i)+"]")

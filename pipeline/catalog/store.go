@@ -136,20 +136,21 @@ func (s *Store) ingest(e pipeline.Entry) (Ref, bool) {
 	if !e.Deleted {
 		next.expect = e.Revision
 	}
+	var unreadable error
 	if !e.Deleted && len(e.Value) > 0 {
-		obj, err := decode(ref, e.Value)
-		if err != nil {
-			// Nothing of ours writes that; the object as it was is kept.
-			s.lg.Error("catalog entry not readable", "key", e.Key, "revision", e.Revision, "error", err)
-			return ref, true
-		}
-		next.obj = obj
+		next.obj, unreadable = decode(ref, e.Value)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last, known := s.entries[ref]
 	if known && next.revision <= last.revision {
 		return ref, true
+	}
+	if unreadable != nil {
+		// Nothing of ours writes that. The object as it was is kept, and may
+		// be written over.
+		s.lg.Error("catalog entry not readable", "key", e.Key, "revision", e.Revision, "error", unreadable)
+		next.obj = last.obj
 	}
 	s.entries[ref] = next
 	if next.obj != nil || last.obj != nil {
