@@ -72,5 +72,6 @@ type Attempts struct {
 	Tries   int       `json:"tries"`
 	First   time.Time `json:"first,omitzero"`
 	Last    time.Time `json:"last,omitzero"`
+	Next    time.Time `json:"next,omitzero"`   // not tried again before; zero: now, or never
 	Error   string    `json:"error,omitempty"` // of the last try
 }

@@ -1,0 +1,234 @@
+package alerts
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/newswatch/newswatch/index/query"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// An Engine decides which articles raise alerts.
+type Engine struct {
+	lg      *slog.Logger
+	cfg     Config
+	metrics engineMetrics
+	now     func() time.Time
+	state   atomic.Pointer[watches]
+}
+
+// watches is one state of the catalog's watches, ready to be tried.
+type watches struct {
+	set    *query.Set
+	byID   map[string]watch
+	broken map[string]error // watches that can't be evaluated, and why
+}
+
+type watch struct {
+	catalog.Watch
+	query *query.Query
+}
+
+type engineMetrics struct {
+	raised  *prometheus.CounterVec // by group
+	refused prometheus.Counter
+	seconds prometheus.Histogram
+	watches *prometheus.GaugeVec // by state: active, broken
+}
+
+// New is an engine without watches.
+func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) *Engine {
+	cfg.Spans = cmp.Or(cfg.Spans, defaultSpans)
+	e := &Engine{lg: lg.With("component", "alerts"), cfg: cfg, now: time.Now, metrics: newEngineMetrics(reg)}
+	e.state.Store(&watches{set: query.NewSet(nil)})
+	return e
+}
+
+func newEngineMetrics(reg prometheus.Registerer) engineMetrics {
+	m := engineMetrics{
+		raised: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "newswatch_alerts_raised_total",
+			Help: "Alerts that articles raised, before those already raised are dropped.",
+		}, []string{"group"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_alerts_refused_total",
+			Help: "Matches of articles with nothing to show for them.",
+		}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "newswatch_alerts_match_seconds",
+			Help:    "Time to try all watches on one article.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
+		}),
+		watches: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "newswatch_alerts_watches",
+			Help: "Watches by state: active, or broken and left out.",
+		}, []string{"state"}),
+	}
+	reg.MustRegister(m.raised, m.refused, m.seconds, m.watches)
+	for _, g := range catalog.Groups() {
+		m.raised.WithLabelValues(g)
+	}
+	m.watches.WithLabelValues("active")
+	m.watches.WithLabelValues("broken")
+	return m
+}
+
+// SetWatches replaces the watches, at once for the next article. A watch that
+// can't be evaluated is logged and left out, see [Engine.Problems].
+func (e *Engine) SetWatches(ws []catalog.Watch) {
+	next := &watches{byID: make(map[string]watch), broken: make(map[string]error)}
+	queries := make(map[string]*query.Query)
+	for _, w := range ws {
+		q, err := e.compile(w)
+		if err != nil {
+			next.broken[w.ID] = err
+			e.lg.Error("watch left out", "watch", w.ID, "error", err)
+			continue
+		}
+		w.Group = cmp.Or(w.Group, catalog.GroupStory)
+		next.byID[w.ID] = watch{w, q}
+		queries[w.ID] = q
+	}
+	next.set = query.NewSet(queries)
+	e.state.Store(next)
+	e.metrics.watches.WithLabelValues("active").Set(float64(len(next.byID)))
+	e.metrics.watches.WithLabelValues("broken").Set(float64(len(next.broken)))
+}
+
+func (e *Engine) compile(w catalog.Watch) (*query.Query, error) {
+	if w.Kind != "" && w.Kind != catalog.WatchMention {
+		return nil, fmt.Errorf("watch %s: kind %s is not available yet", w.ID, w.Kind)
+	}
+	if w.Group != "" && !slices.Contains(catalog.Groups(), w.Group) {
+		return nil, fmt.Errorf("watch %s: group %q is none of %v", w.ID, w.Group, catalog.Groups())
+	}
+	q, err := query.Parse(w.Query, e.now())
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", w.ID, err)
+	}
+	return q, nil
+}
+
+// Problems are the watches left out, by id, and why.
+func (e *Engine) Problems() map[string]error { return maps.Clone(e.state.Load().broken) }
+
+// Handle is the stage: the alerts that a raises, each once however often a
+// comes. An article that was loaded quietly raises none.
+func (e *Engine) Handle(_ context.Context, a pipeline.Article) ([]pipeline.Alert, error) {
+	if a.Quiet {
+		return nil, nil
+	}
+	start := e.now()
+	s := e.state.Load()
+	var out []pipeline.Alert
+	for _, hit := range s.set.Match(e.doc(&a)) {
+		w := s.byID[hit.ID]
+		alerts := e.alerts(&a, w, hit.Spans)
+		if len(alerts) == 0 {
+			e.metrics.refused.Inc()
+			e.lg.Warn("match without anything to show", "watch", w.ID, "article", a.ID)
+		}
+		e.metrics.raised.WithLabelValues(w.Group).Add(float64(len(alerts)))
+		out = append(out, alerts...)
+	}
+	e.metrics.seconds.Observe(e.now().Sub(start).Seconds())
+	return out, nil
+}
+
+func (e *Engine) doc(a *pipeline.Article) *query.Doc {
+	d := query.NewDoc(a)
+	d.Now = e.now()
+	return d
+}
+
+// alerts is one alert for each group that the match is in. There is none where
+// the article has nothing to show: no title, no text, no address.
+func (e *Engine) alerts(a *pipeline.Article, w watch, spans []pipeline.Span) []pipeline.Alert {
+	if len(spans) == 0 {
+		spans = whole(a, w.Query)
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	var out []pipeline.Alert
+	for _, g := range groups(a, w.Group, spans) {
+		out = append(out, e.alert(a, w, g))
+	}
+	return out
+}
+
+func (e *Engine) alert(a *pipeline.Article, w watch, g group) pipeline.Alert {
+	now := e.now().UTC()
+	dedup := g.dedup(w.ID)
+	var deliveries []pipeline.Attempts
+	for _, ch := range w.To {
+		deliveries = append(deliveries, pipeline.Attempts{Channel: ch, State: pipeline.AlertQueued})
+	}
+	return pipeline.Alert{
+		ID:        w.ID + "." + dedup,
+		Watch:     w.ID,
+		WatchName: cmp.Or(w.Name, w.ID),
+		Dedup:     dedup,
+		Kind:      catalog.WatchMention,
+		State:     pipeline.AlertQueued,
+		Queued:    now,
+		Article: pipeline.ArticleRef{
+			ID: a.ID, Key: a.Key, URL: a.URL, Title: a.Title, Source: a.Source, Lang: a.Lang, Country: a.Country,
+			Story: a.Story, Entities: a.Entities(), Published: a.Published, FirstSeen: a.FirstSeen,
+		},
+		Receipt: pipeline.Receipt{
+			Query: w.Query, WatchVersion: w.version(), Group: w.Group,
+			Spans:     g.spans[:min(len(g.spans), e.cfg.Spans)],
+			Sentence:  spanSentence(a, g.spans[0]),
+			Published: a.Published, FirstSeen: a.FirstSeen, Fetched: a.Fetched, Extracted: a.Extracted, Matched: now,
+		},
+		Deliveries: deliveries,
+	}
+}
+
+// version is the watch's version, or where the catalog gave none, a digest of
+// what decides over its alerts.
+func (w watch) version() string {
+	return cmp.Or(w.Version, pipeline.Digest8(w.ID, w.Query, w.Group))
+}
+
+// whole is the place of a match that has none of its own (lang:ru): the title,
+// else the text's first sentence, else the address.
+func whole(a *pipeline.Article, term string) []pipeline.Span {
+	switch {
+	case a.Title != "":
+		return []pipeline.Span{{Field: pipeline.FieldTitle, End: len(a.Title), Text: a.Title, Term: term}}
+	case a.Text != "":
+		n := firstSentence(a.Text[:firstParagraph(a.Text)])
+		return []pipeline.Span{{Field: pipeline.FieldText, End: n, Text: a.Text[:n], Term: term}}
+	case a.URL != "":
+		return []pipeline.Span{{Field: "url", End: len(a.URL), Text: a.URL, Term: term}}
+	default:
+		return nil
+	}
+}
+
+func firstParagraph(text string) int {
+	_, to := paragraph(text, 0, 0)
+	return to
+}
+
+func spanSentence(a *pipeline.Article, s pipeline.Span) string {
+	switch s.Field {
+	case pipeline.FieldTitle:
+		return sentence(a.Title, s.Start, s.End)
+	case pipeline.FieldText:
+		return sentence(a.Text, s.Start, s.End)
+	default:
+		return s.Text
+	}
+}
