@@ -62,11 +62,21 @@ func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) 
 	first, _ := slices.BinarySearchFunc(terms, start, func(k textnorm.Token, at int) int { return k.End - at - 1 })
 	last, _ := slices.BinarySearchFunc(terms, end, func(k textnorm.Token, at int) int { return k.Start - at })
 	lo, hi := first, last
-	for edge := start; lo > 0 && first-lo < maxSentence && (first-lo < nearWords || !endsSentence(source[terms[lo-1].End:edge])); lo-- {
-		edge = terms[lo-1].Start
+	for edge, ended := start, false; lo > 0; lo-- {
+		k := terms[lo-1]
+		ended = ended || endsSentence(source[k.End:edge])
+		if n := first - lo; n >= maxSentence || ended && n >= nearWords {
+			break
+		}
+		edge = k.Start
 	}
-	for edge := end; hi < len(terms) && hi-last < maxSentence && (hi-last < nearWords || !endsSentence(source[edge:terms[hi].Start])); hi++ {
-		edge = terms[hi].End
+	for edge, ended := end, false; hi < len(terms); hi++ {
+		k := terms[hi]
+		ended = ended || endsSentence(source[edge:k.Start])
+		if n := hi - last; n >= maxSentence || ended && n >= nearWords {
+			break
+		}
+		edge = k.End
 	}
 	return terms[lo:first], terms[last:hi]
 }

@@ -68,6 +68,11 @@ func Filter(m *Matcher, r io.Reader, w io.Writer) error {
 		if err == io.EOF {
 			break
 		}
+		if in.Buffered() == 0 { // whoever writes waits: show what there is
+			if werr := out.Flush(); werr != nil {
+				return errors.Join(append(bad, fmt.Errorf("write line %d: %w", n, werr))...)
+			}
+		}
 	}
 	if nbad > maxLineErrors {
 		bad = append(bad, fmt.Errorf("and %d more bad lines", nbad-maxLineErrors))

@@ -192,6 +192,9 @@ func personForms(parts []part, paradigms [][]class) []form {
 	add := func(rule string, gated bool, p ...part) {
 		f := form{rule: rule, gated: gated}
 		out = append(out, write(f, p))
+		if rule == ruleExact {
+			f.rule = ruleForm
+		}
 		out = append(out, inflections(f, p, paradigms, false)...)
 	}
 	first := given[0]
