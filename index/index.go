@@ -27,6 +27,8 @@ type Config struct {
 	Partition string        `yaml:"partition"` // month (default), quarter, year; fixed when the index is made
 	Timeout   time.Duration `yaml:"timeout"`   // longest a search may take; default 5s
 	Verify    int           `yaml:"verify"`    // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
+
+	nap time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -44,6 +46,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Verify <= 0 {
 		c.Verify = 2000
+	}
+	if c.nap <= 0 {
+		c.nap = 500 * time.Millisecond
 	}
 	return nil
 }
@@ -153,7 +158,7 @@ func (ix *Index) openAll(cp *checkpoint) error {
 
 // openOne opens or makes a partition and lists it.
 func (ix *Index) openOne(name string) (*partition, error) {
-	p, err := openPartition(ix.log, ix.cfg.Dir, name, ix.now())
+	p, err := openPartition(ix.log, ix.cfg, name, ix.now())
 	if err != nil {
 		return nil, err
 	}

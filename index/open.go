@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,11 +39,11 @@ var (
 // bleveConfig is how every partition is opened. Batches are searchable at once
 // and written to disk together after half a second: two and a half times the
 // throughput and half the CPU of a disk write per batch.
-func bleveConfig() map[string]any {
+func bleveConfig(nap time.Duration) map[string]any {
 	return map[string]any{
 		"unsafe_batch": true,
 		"scorchPersisterOptions": map[string]any{
-			"PersisterNapTimeMSec":      500,
+			"PersisterNapTimeMSec":      nap.Milliseconds(),
 			"PersisterNapUnderNumFiles": 500,
 		},
 		// With one snapshot a torn newest segment makes the index unopenable.
@@ -64,8 +65,8 @@ func newMapping() mapping.IndexMapping {
 
 // openPartition opens or creates the partition. One that is damaged is moved
 // aside and an empty one takes its place.
-func openPartition(log *slog.Logger, dir, name string, now time.Time) (*partition, error) {
-	p := &partition{name: name, path: filepath.Join(dir, name), log: log}
+func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*partition, error) {
+	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg.nap)}
 	// Known before it is opened: its goroutines may fail at once.
 	partitionsByStore.Store(p.store(), p)
 	if err := p.open(now); err != nil {
@@ -84,7 +85,7 @@ func (p *partition) open(now time.Time) error {
 	if err := p.setStraysAside(); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	idx, err := openBleve(p.path)
+	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, maps.Clone(p.config)) })
 	if err == nil {
 		if err = p.attach(idx); err == nil {
 			return nil
@@ -104,7 +105,7 @@ func (p *partition) open(now time.Time) error {
 
 func (p *partition) create() error {
 	idx, err := recovered(func() (bleve.Index, error) {
-		return bleve.NewUsing(p.path, newMapping(), scorch.Name, scorch.Name, bleveConfig())
+		return bleve.NewUsing(p.path, newMapping(), scorch.Name, scorch.Name, maps.Clone(p.config))
 	})
 	if err == nil {
 		err = p.attach(idx)
@@ -113,10 +114,6 @@ func (p *partition) create() error {
 		return fmt.Errorf("create partition %s: %w", p.name, err)
 	}
 	return syncDir(filepath.Dir(p.path))
-}
-
-func openBleve(path string) (bleve.Index, error) {
-	return recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, bleveConfig()) })
 }
 
 // errPanic says that Bleve panicked, as it does on a truncated root.bolt.

@@ -25,9 +25,10 @@ var errDown = errors.New("index: partition is down")
 // A partition is one Bleve index and what is known of its writes. Its methods
 // that change it are called by one writer at a time.
 type partition struct {
-	name string
-	path string
-	log  *slog.Logger
+	name   string
+	path   string
+	log    *slog.Logger
+	config map[string]any // Bleve's
 
 	// persisted is called with the partition when a write became durable.
 	persisted func(*partition)
