@@ -99,7 +99,10 @@ func (s *Assigner) first(ctx context.Context, a pipeline.Article) ([]pipeline.Ar
 	}
 	outcome := outcomeNew
 	if original != a.ID {
-		a.Story, a.CopyOf = original, original
+		if a.Story, err = s.storyOf(ctx, original); err != nil {
+			return nil, err
+		}
+		a.CopyOf = original
 		outcome = outcomeCopy
 	}
 	s.assigned.WithLabelValues(outcome).Inc()
@@ -137,6 +140,20 @@ func (s *Assigner) again(ctx context.Context, prev, in pipeline.Article) ([]pipe
 	}
 	s.assigned.WithLabelValues(outcomeRevision).Inc()
 	return []pipeline.Article{next}, nil
+}
+
+// storyOf is the story of the article with the id: its own, unless it is a copy
+// that was edited since.
+func (s *Assigner) storyOf(ctx context.Context, id string) (string, error) {
+	_, key, err := pipeline.ParseID(id)
+	if err != nil {
+		return "", pipeline.Permanent("invalid", err)
+	}
+	a, err := s.articles.Last(ctx, key)
+	if errors.Is(err, pipeline.ErrNotFound) || err == nil && a.Story == "" {
+		return id, nil
+	}
+	return a.Story, err
 }
 
 // original is the id of the article first seen with a's text: a's own where
