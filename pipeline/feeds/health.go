@@ -57,7 +57,7 @@ func (f *feed) health() FeedHealth {
 	h := FeedHealth{
 		URL: f.url, Source: f.source.ID, State: f.state(), LastPoll: s.LastPoll, LastGood: s.LastGood, Status: s.Status,
 		Class: s.Class, Error: s.Error, Failures: s.Failures, NextDue: f.due, Interval: s.Interval, Items: s.Seen,
-		Listed: s.Listed, Newest: s.Newest, Format: s.Format, Title: s.Title, Repairs: s.Repair, Held: f.held,
+		Listed: s.Listed, Newest: s.Newest, Format: s.Format, Title: s.Title, Repairs: s.Repair, Held: f.held > 0,
 	}
 	return h
 }

@@ -18,6 +18,8 @@ const (
 	// hostWait is how long a poll waits for its host's turn before it gives its
 	// own place to a feed of another host.
 	hostWait = 2 * time.Second
+	// maxHold is the longest pause of a feed whose items can't be stored.
+	maxHold = 5 * time.Minute
 	// saveWait bounds the writing of a state at the end.
 	saveWait = 10 * time.Second
 	// maxItemBytes is where an item's content is left out: a message of the bus
@@ -49,7 +51,7 @@ func (p *Poller) poll(ctx context.Context, f *feed, src *catalog.Source, every t
 		URL: f.url, Accept: acceptFeeds, AllowPrivate: src.AllowPrivate,
 		Gap: time.Duration(src.Gap), AtOnce: src.AtOnce, MaxWait: hostWait,
 	}
-	full := distrust || began.Sub(s.LastFull) >= fullEvery
+	full := distrust || began.Sub(s.LastFull) >= fullEvery+spread(f.url, fullSpread)
 	if !full {
 		req.ETag, req.LastModified = string(s.ETag), string(s.LastModified)
 	}
@@ -229,10 +231,19 @@ func (p *Poller) notTaken(ctx context.Context, f *feed, s *state, every time.Dur
 		p.metrics.polls.WithLabelValues(pollHeld).Inc()
 		p.lg.Warn("items not stored, will try again", "url", f.url, "error", err)
 	}
+	return p.hold(f)
+}
+
+// hold stops all polls for a while, since the stream is every feed's, and this
+// feed for longer with each time: its publisher is asked for the same body
+// again.
+func (p *Poller) hold(f *feed) time.Time {
 	p.mu.Lock()
-	f.held = true
-	p.mu.Unlock()
-	return p.now().Add(p.cfg.FullWait)
+	defer p.mu.Unlock()
+	now := p.now()
+	p.pause = now.Add(p.cfg.FullWait)
+	f.held++
+	return now.Add(min(p.cfg.FullWait<<min(f.held-1, 10), max(maxHold, p.cfg.FullWait)))
 }
 
 // failed records a poll without use. Validators and hashes stay: they belong
@@ -302,7 +313,7 @@ func (p *Poller) keep(ctx context.Context, f *feed, s *state) bool {
 	defer p.mu.Unlock()
 	f.brief = *s
 	f.brief.Hashes = nil
-	f.held = false
+	f.held = 0
 	if err == nil && s.Error == "" {
 		f.first = false
 	}

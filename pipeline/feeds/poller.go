@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type Config struct {
 	MinInterval time.Duration `yaml:"min_interval"` // shortest between two polls of a feed that fixes none; default 5m
 	MaxInterval time.Duration `yaml:"max_interval"` // longest, of a feed that is well; default 2h
 	Concurrency int           `yaml:"concurrency"`  // polls at once; default 64
-	FullWait    time.Duration `yaml:"full_wait"`    // pause of a feed whose items found the stream full; default 15s
+	FullWait    time.Duration `yaml:"full_wait"`    // pause of all polls when items find the stream full; default 15s
 
 	// Distrust is for the start after an unclean end: every feed's first poll
 	// ignores its validators, body hash and item hashes. What the machine had
@@ -80,11 +81,10 @@ type Poller struct {
 	parse chan struct{} // one place per processor: parsing is what takes memory
 
 	mu       sync.Mutex
-	sources  []catalog.Source // as last set; nil once applied
-	changed  bool
 	feeds    map[string]*feed // by address
 	due      dueHeap
 	inFlight int
+	pause    time.Time // no poll begins before: the stream takes no more
 }
 
 // A feed is one address on the schedule.
@@ -96,7 +96,7 @@ type feed struct {
 	due    time.Time
 	index  int  // in the heap; -1: being polled
 	gone   bool // no longer in the catalog
-	held   bool // the stream was full
+	held   int  // polls in a row whose items could not be stored
 	first  bool // not polled since the start
 	ready  bool // its state is loaded
 }
@@ -114,7 +114,7 @@ func NewPoller(lg *slog.Logger, reg prometheus.Registerer, kv pipeline.KV, publi
 		now:     time.Now,
 		random:  rand.Float64,
 		wake:    make(chan struct{}, 1),
-		parse:   make(chan struct{}, 4),
+		parse:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		feeds:   make(map[string]*feed),
 	}
 }
@@ -218,8 +218,11 @@ func (p *Poller) next() (*feed, time.Duration) {
 	if p.inFlight >= p.cfg.Concurrency || len(p.due) == 0 {
 		return nil, time.Hour // a poll's end, or SetSources, wakes
 	}
-	f := p.due[0]
-	if wait := f.due.Sub(p.now()); wait > 0 {
+	f, at := p.due[0], p.due[0].due
+	if p.pause.After(at) {
+		at = p.pause
+	}
+	if wait := at.Sub(p.now()); wait > 0 {
 		return nil, wait
 	}
 	heap.Pop(&p.due)
@@ -231,15 +234,15 @@ func (p *Poller) next() (*feed, time.Duration) {
 func (p *Poller) turn(ctx context.Context, f *feed) {
 	// The state is loaded at the feed's first turn and not at the start: that
 	// would wait for it a hundred thousand times before the first poll.
-	due, started := p.now(), p.now()
-	if !f.ready && !p.load(ctx, f) {
-		due = f.due
-	} else {
+	due := p.now()
+	if f.ready || p.load(ctx, f) {
 		p.mu.Lock()
-		p.metrics.lag.Observe(max(started.Sub(f.due), 0).Seconds())
+		p.metrics.lag.Observe(max(due.Sub(f.due), 0).Seconds())
 		src, every := f.source, f.every
 		p.mu.Unlock()
 		due = p.poll(ctx, f, src, every)
+	} else {
+		due = f.due
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,6 +19,8 @@ const (
 	// fullEvery is how often a feed is asked without its validators: some
 	// servers answer 304 for ever.
 	fullEvery = 24 * time.Hour
+	// fullSpread keeps feeds that began together from being asked in full together.
+	fullSpread = 2 * time.Hour
 	// startSpread is the time over which overdue feeds are polled after a start.
 	startSpread = 2 * time.Minute
 )
