@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -204,22 +206,18 @@ func (w watch) version() string {
 // whole is the place of a match that has none of its own (lang:ru): the title,
 // else the text's first sentence, else the address.
 func whole(a *pipeline.Article, term string) []pipeline.Span {
-	switch {
-	case a.Title != "":
+	if strings.TrimSpace(a.Title) != "" {
 		return []pipeline.Span{{Field: pipeline.FieldTitle, End: len(a.Title), Text: a.Title, Term: term}}
-	case a.Text != "":
-		n := firstSentence(a.Text[:firstParagraph(a.Text)])
-		return []pipeline.Span{{Field: pipeline.FieldText, End: n, Text: a.Text[:n], Term: term}}
-	case a.URL != "":
-		return []pipeline.Span{{Field: "url", End: len(a.URL), Text: a.URL, Term: term}}
-	default:
-		return nil
 	}
-}
-
-func firstParagraph(text string) int {
-	_, to := paragraph(text, 0, 0)
-	return to
+	if from := len(a.Text) - len(strings.TrimLeftFunc(a.Text, unicode.IsSpace)); from < len(a.Text) {
+		_, to := paragraph(a.Text, from, from)
+		first := strings.TrimSpace(a.Text[from : from+firstSentence(a.Text[from:to])])
+		return []pipeline.Span{{Field: pipeline.FieldText, Start: from, End: from + len(first), Text: first, Term: term}}
+	}
+	if a.URL != "" {
+		return []pipeline.Span{{Field: "url", End: len(a.URL), Text: a.URL, Term: term}}
+	}
+	return nil
 }
 
 func spanSentence(a *pipeline.Article, s pipeline.Span) string {

@@ -64,11 +64,11 @@ func firstSentence(s string) int {
 	for i, r := range s {
 		n := i + utf8.RuneLen(r)
 		switch r {
-		case '。', '！', '？', '；', '!', '?', '…':
+		case '。', '！', '？', '；':
 			return n + closing(s[n:])
-		case '.':
+		case '.', '!', '?', '…':
 			behind := n + closing(s[n:])
-			if behind == len(s) || behind > n && endsAt(s[:i], strings.TrimLeftFunc(s[behind:], unicode.IsSpace)) {
+			if behind == len(s) || behind > n && endsAt(r, s[:i], s[behind:]) {
 				return behind
 			}
 		}
@@ -83,36 +83,32 @@ func closing(s string) int {
 	return len(s) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
 }
 
-// endsAt says whether the full stop between before and after ends a sentence:
-// not behind an initial or an abbreviation, not before a small letter.
-func endsAt(before, after string) bool {
-	r, _ := utf8.DecodeRuneInString(after)
-	if unicode.IsLower(r) {
+// endsAt says whether the mark between before and after ends a sentence: not
+// before a small letter (Yahoo! shares), and a full stop not behind an initial
+// or an abbreviation.
+func endsAt(mark rune, before, after string) bool {
+	if r, _ := utf8.DecodeRuneInString(after); unicode.IsLower(r) {
 		return false
 	}
-	word := before[strings.LastIndexFunc(before, func(r rune) bool { return !unicode.IsLetter(r) })+1:]
-	if word == "" {
+	if mark != '.' {
 		return true
 	}
-	if utf8.RuneCountInString(word) == 1 && !unicode.IsDigit([]rune(word)[0]) {
-		return false
-	}
-	return !abbreviations[strings.ToLower(word)]
+	word := before[strings.LastIndexFunc(before, func(r rune) bool { return !unicode.IsLetter(r) })+1:]
+	return utf8.RuneCountInString(word) != 1 && !abbreviations[strings.ToLower(word)]
 }
 
 // fit is text[from:to] in at most maxSentence characters: where it has more,
 // the part round the place is kept and an ellipsis stands for the rest.
 func fit(text string, from, to, start, end int) string {
 	before, place, after := []rune(plain(text[from:start])), []rune(plain(text[start:end])), []rune(plain(text[end:to]))
-	before, after = slices.Clip(trimLeft(before)), trimRight(after)
+	before, after = trimLeft(before), trimRight(after)
 	if len(before)+len(place)+len(after) <= maxSentence {
 		return string(slices.Concat(before, place, after))
 	}
 	if len(place) > maxSentence {
 		return string(place[:maxSentence-1]) + "…"
 	}
-	room := maxSentence - len(place) - 2 // two ellipses
-	room = max(room, 0)
+	room := max(0, maxSentence-len(place)-2) // less two ellipses
 	left := min(len(before), max(room/2, room-len(after)))
 	right := min(len(after), room-left)
 	var b strings.Builder
