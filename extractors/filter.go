@@ -43,6 +43,7 @@ type LineOut struct {
 // FilterOptions of [Filter].
 type FilterOptions struct {
 	Dir     string // relative html_file paths are below it; empty: the working directory
+	NoFiles bool   // refuse html_file: the lines are foreign, the files are not theirs
 	Workers int    // pages read at once; 0: one per processor
 	MaxLine int    // bytes of a line; 0: 32 MiB
 }
@@ -151,6 +152,8 @@ func extractLine(in LineIn, opt FilterOptions) (LineOut, error) {
 	switch {
 	case in.HTML != "" && in.HTMLFile != "":
 		return LineOut{}, errors.New(`one of "html" and "html_file" is wanted, not both`)
+	case in.HTMLFile != "" && opt.NoFiles:
+		return LineOut{}, errors.New(`"html_file" is not allowed here, send "html"`)
 	case in.HTMLFile != "":
 		name := in.HTMLFile
 		if opt.Dir != "" && !filepath.IsAbs(name) {

@@ -106,7 +106,7 @@ write lines {"id","title","text","author","published","lang","canonical",
 Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return extractors.Filter(cmd.InOrStdin(), cmd.OutOrStdout(), extractors.FilterOptions{Files: true})
+			return extractors.Filter(cmd.InOrStdin(), cmd.OutOrStdout(), extractors.FilterOptions{})
 		},
 	}
 }
@@ -128,12 +128,12 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 some lines could not be read.`,
 			if err != nil {
 				return err
 			}
-			m, err := tags.Compile(entities)
-			if err != nil {
-				return err
+			m, warnings := tags.Compile(entities)
+			for _, w := range warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
 			err = tags.Filter(m, cmd.InOrStdin(), cmd.OutOrStdout())
-			var bad *tags.LineErrors
+			var bad *tags.LineError
 			if errors.As(err, &bad) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %v\n", err)
 				return errNothing

@@ -111,7 +111,7 @@ func TestParseOPMLFaults(t *testing.T) {
 		}},
 		{"our own attributes out of bounds", "<opml xmlns:nw='" + opmlSpace + "'><body>\n<outline text='a' xmlUrl='https://a.example/' nw:source='A A'/>\n<outline text='b' xmlUrl='https://b.example/' nw:source='b' nw:every='1ms'/></body></opml>", []string{
 			`f.opml:2: source A A: id: "A A" must be 1 to 64 of a-z, 0-9 and -, and not begin with -`,
-			`f.opml:3: source b: feeds[0].every: 1ms must be between 10s and 168h`,
+			`f.opml:3: source b: feeds[0].every: 1ms must be between 1s and 168h`,
 		}},
 		{"charset unknown", "<?xml version='1.0' encoding='klingon'?>\n<opml/>", []string{`f.opml:1: xml: opening charset "klingon": unsupported charset: "klingon"`}},
 	} {

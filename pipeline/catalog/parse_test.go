@@ -150,12 +150,12 @@ func TestParseFaults(t *testing.T) {
 			"f.yaml:5: channel d: url_file: can't stand beside url",
 			"f.yaml:6: channel e: url: url, url_file and secret_file mean nothing to a channel of kind log",
 		}},
-		{"addresses", "sources:\n  - id: a\n    name: A\n    home: a.example\n    feeds:\n      - url: https://u:secret@a.example/\n      - url: \"http://a.example/x y\"\n      - url: http://a.example/f\n      - url: https://A.example/f\n      - { url: http://b.example, every: 1s }\n", []string{
+		{"addresses", "sources:\n  - id: a\n    name: A\n    home: a.example\n    feeds:\n      - url: https://u:secret@a.example/\n      - url: \"http://a.example/x y\"\n      - url: http://a.example/f\n      - url: https://A.example/f\n      - { url: http://b.example, every: 1ms }\n", []string{
 			"f.yaml:4: source a: home: \"a.example\" must begin with http:// or https://",
 			"f.yaml:6: source a: feeds[0].url: \"https://u:xxxxx@a.example/\" holds a user name or password",
 			"f.yaml:7: source a: feeds[1].url: \"http://a.example/x y\" is not an address",
 			"f.yaml:9: source a: feeds[3].url: https://A.example/f stands in feeds[2] already",
-			"f.yaml:10: source a: feeds[4].every: 1s must be between 10s and 168h",
+			"f.yaml:10: source a: feeds[4].every: 1ms must be between 1s and 168h",
 		}},
 		{"countries as people write them", "sources:\n  - { id: a, name: A, country: UK }\n  - { id: b, name: B, country: QX }\n", []string{
 			"f.yaml:2: source a: country: \"UK\" is written GB in ISO 3166-1",

@@ -75,7 +75,7 @@ const (
 	MaxQuery    = 8000 // bytes in a query
 	MaxChannels = 50   // channels of a watch
 
-	MinEvery = 10 * time.Second   // shortest interval of a feed
+	MinEvery = time.Second        // shortest interval of a feed
 	MaxEvery = 7 * 24 * time.Hour // longest interval of a feed
 	MaxGap   = time.Hour          // longest gap between two requests to a host
 	MaxOnce  = 64                 // most requests at once to a host

@@ -12,7 +12,6 @@ import (
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
-	"github.com/newswatch/newswatch/web"
 )
 
 // seedKey marks in the checkpoints bucket that the catalog was seeded, so that
@@ -130,15 +129,12 @@ func (t *tagger) follow(_, c *catalog.Catalog, events []catalog.Event) {
 }
 
 func (t *tagger) compile(entities []catalog.Entity) {
-	m, err := tags.Compile(entities)
-	if err != nil {
-		t.lg.Error("names not compiled, the former ones stay", "error", err)
-		if t.m.Load() != nil {
-			return
-		}
-		m, _ = tags.Compile(nil) // no names can't fail
+	m, warnings := tags.Compile(entities)
+	for _, w := range warnings {
+		t.lg.Warn("doubtful name", "warning", w.String())
 	}
 	t.m.Store(m)
+	t.lg.Info("names compiled", "entities", len(entities), "forms", m.Forms())
 }
 
 // Tag implements extractors.Tagger.
@@ -148,55 +144,3 @@ func (t *tagger) Tag(title, text, lang string) []pipeline.Mention {
 
 // Version implements extractors.Tagger.
 func (t *tagger) Version() string { return t.m.Load().Version() }
-
-// editor is the catalog as the web changes it.
-type editor struct{ store *catalog.Store }
-
-// Put implements web.Editor.
-func (e editor) Put(ctx context.Context, object any) (any, error) {
-	obj, ok := object.(catalog.Object)
-	if !ok {
-		return nil, fmt.Errorf("catalog: can't store a %T", object)
-	}
-	if _, err := e.store.Put(ctx, obj, catalog.PutOptions{}); err != nil {
-		return nil, webError(err)
-	}
-	stored := e.store.Snapshot().Object(obj.Ref())
-	if stored == nil { // deleted since
-		return nil, pipeline.ErrConflict
-	}
-	return stored, nil
-}
-
-// Delete implements web.Editor.
-func (e editor) Delete(ctx context.Context, kind, id string) error {
-	return webError(e.store.Delete(ctx, kind, id, catalog.DeleteOptions{}))
-}
-
-// Apply implements web.Editor.
-func (e editor) Apply(ctx context.Context, name string, data []byte) (web.Applied, error) {
-	c, err := catalog.ParseFile(name, data)
-	if err != nil {
-		return web.Applied{}, webError(err)
-	}
-	did, err := e.store.Apply(ctx, c, name)
-	return web.Applied(did), webError(err)
-}
-
-// webError gives an error of the catalog the shape web knows.
-func webError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if faults := catalog.FieldErrors(err); len(faults) > 0 {
-		invalid := &web.InvalidError{}
-		for _, f := range faults {
-			invalid.Faults = append(invalid.Faults, web.Fault{Line: f.Line, Field: f.Field, Message: f.Msg})
-		}
-		return invalid
-	}
-	if errors.Is(err, catalog.ErrManaged) || errors.Is(err, catalog.ErrInUse) {
-		return fmt.Errorf("%w: %w", pipeline.ErrConflict, err)
-	}
-	return err
-}

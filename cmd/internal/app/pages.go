@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/newswatch/newswatch/extractors"
@@ -54,10 +53,4 @@ func pageError(err error) error {
 		reason = fmt.Sprintf("http_%d", fe.Status)
 	}
 	return &extractors.PageError{Reason: reason, Detail: err.Error(), Temporary: fe.Temporary()}
-}
-
-// guardedHTTP is the client that alerts are sent with: by the same guard as
-// everything that goes to addresses others chose.
-func guardedHTTP(version string, private bool) *http.Client {
-	return fetch.NewHTTPClient(fetch.Config{Version: version}, private)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
+	"github.com/newswatch/newswatch/pipeline/fetch"
 	"github.com/newswatch/newswatch/pipeline/stories"
 )
 
@@ -33,7 +34,7 @@ func (a *App) openFetch(ctx context.Context) error {
 	// After a crash of the machine a validator may have outlived the items it
 	// vouches for: every feed is then asked once without.
 	cfg.Distrust = a.node.Unclean()
-	a.poller = feeds.NewPoller(a.lg, a.reg, kv, a.node, a.client, cfg)
+	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.poller.SetSources(a.catalog.Snapshot().Sources)
 	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {
 		if touches(events, catalog.KindSource) {
@@ -55,7 +56,7 @@ func touches(events []catalog.Event, kind string) bool {
 
 func (a *App) serveFeeds(ctx context.Context) error {
 	return serve(ctx, a.node, serviceFeeds, func(context.Context, struct{}) ([]feeds.FeedHealth, error) {
-		return a.poller.Health(), nil
+		return a.poller.Health(""), nil
 	})
 }
 
@@ -177,10 +178,16 @@ func (a *App) openAlerts(context.Context) error {
 	}
 	a.engine = alerts.New(a.lg, a.reg, a.opts.Config.Alerts)
 	a.engine.SetWatches(a.catalog.Snapshot().Watches)
-	channels := notify.NewSet(a.lg, notify.Clients{
-		Public:  guardedHTTP(a.opts.Version, false),
-		Private: guardedHTTP(a.opts.Version, true),
-	})
+	// By the same guard as everything that goes to addresses others chose.
+	public, err := fetch.NewHTTPClient(a.opts.Config.Fetch, false)
+	if err != nil {
+		return err
+	}
+	private, err := fetch.NewHTTPClient(a.opts.Config.Fetch, true)
+	if err != nil {
+		return err
+	}
+	channels := notify.NewSet(a.lg, notify.Clients{Public: public, Private: private})
 	channels.SetChannels(a.catalog.Snapshot().Channels)
 	a.outbox = alerts.NewOutbox(a.lg, a.reg, outbox{a.node, a.node}, channels, a.opts.Config.Alerts)
 	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"golang.org/x/sync/errgroup"
 
@@ -95,7 +96,7 @@ func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
 		}
 		if f.State == feeds.StateFailing {
 			st.Failing = append(st.Failing, web.FeedStatus{
-				Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: f.Failures,
+				Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: int(math.Ceil(f.Failures)),
 				LastOK: f.LastGood, NextDue: f.NextDue,
 			})
 		}

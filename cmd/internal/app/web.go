@@ -32,7 +32,7 @@ func (a *App) openWeb() error {
 			deps.Searcher, deps.Articles = a.index, a.index
 		}
 		deps.Catalog = a.catalog
-		deps.Editor = editor{a.catalog}
+		deps.Editor = a.catalog
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
@@ -40,7 +40,7 @@ func (a *App) openWeb() error {
 			return tags.Filter(a.tagger.m.Load(), in, out)
 		}
 		deps.Extract = func(_ context.Context, in io.Reader, out io.Writer) error {
-			return extractors.Filter(in, out, extractors.FilterOptions{})
+			return extractors.Filter(in, out, extractors.FilterOptions{NoFiles: true})
 		}
 	}
 	cfg := a.opts.Config.Web
@@ -85,7 +85,7 @@ func (a *App) status(ctx context.Context) (web.Status, error) {
 		}
 	}
 	if a.poller != nil {
-		st.Feeds = feedsStatus(a.poller.Health())
+		st.Feeds = feedsStatus(a.poller.Health(""))
 	} else if all, err := call[struct{}, []feeds.FeedHealth](ctx, a.node, serviceFeeds, struct{}{}); err == nil {
 		st.Feeds = feedsStatus(all)
 	}
@@ -145,8 +145,8 @@ func (l loader) Load(ctx context.Context, it pipeline.Item) (string, error) {
 // deadLetters is the dead letters as web pages through them.
 type deadLetters struct{ node *jet.Node }
 
-func (d deadLetters) List(ctx context.Context, after string, limit int) ([]pipeline.DeadLetter, string, error) {
-	return d.node.DeadLetters(ctx, after, limit, "", "")
+func (d deadLetters) List(ctx context.Context, q web.DeadQuery) ([]pipeline.DeadLetter, string, error) {
+	return d.node.DeadLetters(ctx, q.After, q.Limit, q.Stage, q.Reason)
 }
 
 func (d deadLetters) Get(ctx context.Context, id string) (pipeline.DeadLetter, error) {
