@@ -297,6 +297,7 @@ func TestQuality(t *testing.T) {
 		{"pl", "gold_pl_slavicner.jsonl.gz", "pl", ""},
 		{"ru persons", "gold_ru_nerel.jsonl.gz", "ru", "person"},
 		{"en", "gold_en_aida.jsonl.gz", "en", ""},
+		{"en persons", "gold_en_aida.jsonl.gz", "en", "person"},
 	} {
 		line, wrong, missed := scoreGold(t, c.file, c.lang, c.only)
 		fmt.Fprintf(&out, "%s: %s\n", c.name, line)
@@ -377,6 +378,9 @@ func scoreChinese(t *testing.T) string {
 						found++
 					} else {
 						gone++
+						if testing.Verbose() {
+							t.Logf("missed %s in %s: %s", n, s.Text, brief(mentions))
+						}
 					}
 				}
 			}
