@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -34,6 +37,9 @@ type ApplyResult struct {
 	Unchanged int `json:"unchanged"`
 	Removed   int `json:"removed"`
 }
+
+// writers is how many objects Apply writes at once.
+const writers = 16
 
 // tries is how often a write is tried when others write the same object.
 const tries = 8
@@ -178,16 +184,14 @@ func (s *Store) Apply(ctx context.Context, c *Catalog, managedBy string) (ApplyR
 		return did, err
 	}
 	defer s.rebuild()
-	for obj := range c.Objects() { // channels before the watches that send to them
-		obj = obj.shallow()
-		obj.fill()
-		one, err := s.write(ctx, obj, PutOptions{ManagedBy: managedBy})
-		if err != nil {
-			return did, fmt.Errorf("apply %s: %w", managedBy, err)
-		}
+	for _, kind := range Kinds() { // channels before the watches that send to them
+		one, err := s.writeAll(ctx, c.objects(kind), managedBy)
 		did.Added += one.Added
 		did.Changed += one.Changed
 		did.Unchanged += one.Unchanged
+		if err != nil {
+			return did, fmt.Errorf("apply %s: %w", managedBy, err)
+		}
 	}
 	for _, ref := range gone { // and after them
 		err := s.remove(ctx, ref, DeleteOptions{ManagedBy: managedBy})
@@ -199,6 +203,30 @@ func (s *Store) Apply(ctx context.Context, c *Catalog, managedBy string) (ApplyR
 		}
 	}
 	return did, nil
+}
+
+// writeAll writes valid objects, several at a time: each write waits for the
+// server to confirm it.
+func (s *Store) writeAll(ctx context.Context, objs []Object, managedBy string) (ApplyResult, error) {
+	var mu sync.Mutex
+	var did ApplyResult
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(writers)
+	for _, obj := range objs {
+		g.Go(func() error {
+			obj := obj.shallow()
+			obj.fill()
+			one, err := s.write(ctx, obj, PutOptions{ManagedBy: managedBy})
+			mu.Lock()
+			defer mu.Unlock()
+			did.Added += one.Added
+			did.Changed += one.Changed
+			did.Unchanged += one.Unchanged
+			return err
+		})
+	}
+	err := g.Wait()
+	return did, err
 }
 
 // plan checks what Apply is asked to do and lists what is to be removed.
