@@ -100,6 +100,9 @@ func Parse(body []byte, base, contentType string, opt ParseOptions) (*Parsed, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, base)
 	}
+	if doc.html && countItems(feeds) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrHTML, base) // what looked like a root was not one
+	}
 	newAdapter(p, base, opt).adapt(feeds, doc)
 	return p, nil
 }
