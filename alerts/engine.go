@@ -38,6 +38,7 @@ type watches struct {
 type watch struct {
 	catalog.Watch
 	query *query.Query
+	quiet *quietTime
 }
 
 type engineMetrics struct {
@@ -90,15 +91,14 @@ func (e *Engine) SetWatches(ws []catalog.Watch) {
 	next := &watches{byID: make(map[string]watch), broken: make(map[string]error)}
 	queries := make(map[string]*query.Query)
 	for _, w := range ws {
-		q, err := e.compile(w)
+		ready, err := e.compile(w)
 		if err != nil {
 			next.broken[w.ID] = err
 			e.lg.Error("watch left out", "watch", w.ID, "error", err)
 			continue
 		}
-		w.Group = cmp.Or(w.Group, catalog.GroupStory)
-		next.byID[w.ID] = watch{w, q}
-		queries[w.ID] = q
+		next.byID[w.ID] = ready
+		queries[w.ID] = ready.query
 	}
 	next.set = query.NewSet(queries)
 	e.state.Store(next)
@@ -106,18 +106,23 @@ func (e *Engine) SetWatches(ws []catalog.Watch) {
 	e.metrics.watches.WithLabelValues("broken").Set(float64(len(next.broken)))
 }
 
-func (e *Engine) compile(w catalog.Watch) (*query.Query, error) {
+func (e *Engine) compile(w catalog.Watch) (watch, error) {
+	w.Group = cmp.Or(w.Group, catalog.GroupStory)
 	if w.Kind != "" && w.Kind != catalog.WatchMention {
-		return nil, fmt.Errorf("watch %s: kind %s is not available yet", w.ID, w.Kind)
+		return watch{}, fmt.Errorf("watch %s: kind %s is not available yet", w.ID, w.Kind)
 	}
-	if w.Group != "" && !slices.Contains(catalog.Groups(), w.Group) {
-		return nil, fmt.Errorf("watch %s: group %q is none of %v", w.ID, w.Group, catalog.Groups())
+	if !slices.Contains(catalog.Groups(), w.Group) {
+		return watch{}, fmt.Errorf("watch %s: group %q is none of %v", w.ID, w.Group, catalog.Groups())
 	}
 	q, err := query.Parse(w.Query, e.now())
 	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", w.ID, err)
+		return watch{}, fmt.Errorf("watch %s: %w", w.ID, err)
 	}
-	return q, nil
+	quiet, err := newQuiet(w.Quiet)
+	if err != nil {
+		return watch{}, fmt.Errorf("watch %s: %w", w.ID, err)
+	}
+	return watch{w, q, quiet}, nil
 }
 
 // Problems are the watches left out, by id, and why.
@@ -173,7 +178,7 @@ func (e *Engine) alert(a *pipeline.Article, w watch, g group) pipeline.Alert {
 	dedup := g.dedup(w.ID)
 	var deliveries []pipeline.Attempts
 	for _, ch := range w.To {
-		deliveries = append(deliveries, pipeline.Attempts{Channel: ch, State: pipeline.AlertQueued})
+		deliveries = append(deliveries, pipeline.Attempts{Channel: ch, State: pipeline.AlertQueued, Next: w.quiet.until(now)})
 	}
 	return pipeline.Alert{
 		ID:        w.ID + "." + dedup,
