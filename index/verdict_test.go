@@ -21,13 +21,19 @@ import (
 func TestSearchIsMatch(t *testing.T) {
 	as := corpus(t, 600)
 	ix := openWith(t, Config{Dir: t.TempDir(), Verify: 10_000})
-	for i := 0; i < len(as); i += 50 {
-		put(t, ix, stored(uint64(i+1), as[i:i+50]...))
+	var last <-chan error
+	for i := 0; i < len(as); i += 100 {
+		last = write(ix, stored(uint64(i+1), as[i:i+100]...))
 	}
-	for i := range 40 { // some change, so that there are dead documents
-		as[i*3].Revision = 2
-		as[i*3].Text += " Huawei added 华为补充"
-		put(t, ix, stored(uint64(1000+i), as[i*3]))
+	for i := range 4 { // some change, so that there are dead documents
+		for j := range 10 {
+			a := &as[i*30+j*3]
+			a.Revision, a.Text = 2, a.Text+" Huawei added 华为补充"
+		}
+		last = write(ix, stored(uint64(1000+30*i), as[i*30:i*30+30]...))
+	}
+	if err := <-last; err != nil {
+		t.Fatal(err)
 	}
 	docs := make([]*query.Doc, len(as))
 	for i := range as {
@@ -35,10 +41,7 @@ func TestSearchIsMatch(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	g := &generator{rng, as}
-	n := 400
-	if testing.Short() {
-		n = 100
-	}
+	n := 150
 	matched := 0
 	for range n {
 		text := g.query(3)

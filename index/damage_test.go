@@ -1,0 +1,316 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// messages is a stream of articles in three months, with changes among them.
+func messages(n int) []pipeline.Stored[pipeline.Article] {
+	var out []pipeline.Stored[pipeline.Article]
+	for i := range n {
+		a := article(i%(n*2/3), when.AddDate(0, -(i%3), 0), fmt.Sprintf("title %d", i), "some text of an article")
+		a.Revision = 1 + i/(n*2/3)
+		out = append(out, pipeline.Stored[pipeline.Article]{Value: a, Seq: uint64(i + 1)})
+	}
+	return out
+}
+
+// replay hands in what From asks for, as the bus would, and checks that then
+// everything is there, once, and nothing is asked for any more.
+func replay(t *testing.T, dir string, stream []pipeline.Stored[pipeline.Article], want func(from uint64) error) {
+	t.Helper()
+	ix := openTest(t, dir)
+	from := ix.From()
+	if err := want(from); err != nil {
+		t.Errorf("From() = %d: %v", from, err)
+	}
+	if from > 0 {
+		for part := range slices.Chunk(stream[from-1:], 10) {
+			put(t, ix, part)
+		}
+	}
+	checkAll(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ix = openTest(t, dir)
+	if from := ix.From(); from != 0 {
+		t.Errorf("From() = %d after the replay, want 0", from)
+	}
+	checkAll(t, ix, stream)
+}
+
+func checkAll(t *testing.T, ix *Index, stream []pipeline.Stored[pipeline.Article]) {
+	t.Helper()
+	want := make(map[string]string)
+	for _, s := range stream {
+		want[s.Value.Key] = s.Value.ID
+	}
+	var wantIDs []string
+	for _, id := range want {
+		wantIDs = append(wantIDs, id)
+	}
+	slices.Sort(wantIDs)
+	slices.Reverse(wantIDs)
+	if diff := cmp.Diff(wantIDs, ids(find(t, ix, pipeline.SearchRequest{Limit: 200}))); diff != "" {
+		t.Errorf("articles (-want +got):\n%s", diff)
+	}
+	if n := ix.Stats().Documents; n != len(want) {
+		t.Errorf("%d documents, want %d", n, len(want))
+	}
+}
+
+// Every damage that a crash, a full disk or a copying tool can do is noticed at
+// the next start, and what it cost is asked for again.
+func TestDamage(t *testing.T) {
+	const month = "2015-12" // of the partition that is damaged
+	stream := messages(30)
+	base := t.TempDir()
+	ix := openTest(t, base)
+	ix.From()
+	for part := range slices.Chunk(stream, 10) {
+		put(t, ix, part)
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(from uint64) error { return expect(from == 0, "want 0") }
+	something := func(from uint64) error { return expect(from > 0, "want a replay") }
+	part := func(from uint64) error {
+		return expect(from > 1 && from <= uint64(len(stream)), "want a replay of a part")
+	}
+	// The newest segment is a merged one, without which Bleve falls back on those
+	// it was made of; the one before it is the last write.
+	newest := func(n int, do func(segment string) error) func(dir string) error {
+		return func(dir string) error {
+			segments, _ := filepath.Glob(filepath.Join(dir, month, "store", "*.zap"))
+			if len(segments) < 3 {
+				return fmt.Errorf("segments %v, want three", segments)
+			}
+			slices.Sort(segments)
+			for _, s := range segments[len(segments)-n:] {
+				if err := do(s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	truncate := func(size int64) func(string) error {
+		return func(segment string) error { return os.Truncate(segment, size) }
+	}
+	bolt := func(dir string) string { return filepath.Join(dir, month, "store", "root.bolt") }
+	tests := []struct {
+		name   string
+		damage func(dir string) error
+		from   func(from uint64) error
+		aside  bool // the partition is set aside
+	}{
+		{"none", func(string) error { return nil }, nothing, false},
+		{"merged segment truncated", newest(1, truncate(100)), nothing, false},
+		{"merged segment missing", newest(1, os.Remove), nothing, false},
+		{"newest segments truncated", newest(2, truncate(100)), part, false},
+		{"newest segments empty", newest(2, truncate(0)), part, false},
+		{"newest segments missing", newest(2, os.Remove), part, false},
+		{"all segments missing", newest(3, os.Remove), something, true},
+		{"root.bolt truncated", func(dir string) error { return os.Truncate(bolt(dir), 32<<10) }, something, true},
+		{"root.bolt empty", func(dir string) error { return os.Truncate(bolt(dir), 0) }, something, true},
+		{"root.bolt missing", func(dir string) error { return os.Remove(bolt(dir)) }, something, true},
+		{"index_meta.json empty", func(dir string) error {
+			return os.Truncate(filepath.Join(dir, month, "index_meta.json"), 0)
+		}, something, true},
+		{"stray file of a copying tool", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, month, "store", "._00000001.zap"), []byte("x"), 0o600)
+		}, nothing, false},
+		{"half a segment nobody knows", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, month, "store", "0000000000ff.zap"), []byte("half"), 0o600)
+		}, nothing, false},
+		{"partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, month)) }, something, false},
+		{"last partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "2015-10")) }, part, false},
+		{"checkpoint deleted", func(dir string) error { return os.Remove(filepath.Join(dir, checkpointFile)) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, false},
+		{"checkpoint torn", func(dir string) error { return os.Truncate(filepath.Join(dir, checkpointFile), 20) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, false},
+		{"everything deleted", func(dir string) error { return os.RemoveAll(dir) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "index")
+			if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			replay(t, dir, stream, tt.from)
+			aside, _ := filepath.Glob(filepath.Join(dir, month+".damaged-*"))
+			if (len(aside) > 0) != tt.aside {
+				t.Errorf("set aside: %v, want %v", aside, tt.aside)
+			}
+		})
+	}
+}
+
+func expect(ok bool, msg string) error {
+	if !ok {
+		return fmt.Errorf("%s", msg)
+	}
+	return nil
+}
+
+// A crash between finding the damage and the end of the replay forgets nothing.
+func TestReplayIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	stream := messages(30)
+	ix := openTest(t, dir)
+	ix.From()
+	put(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "2015-11")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // opened, and closed before anything was done about it
+		ix = openTest(t, dir)
+		if err := ix.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay(t, dir, stream, func(from uint64) error { return expect(from > 0, "want a replay") })
+}
+
+// A partition rolled back to before writes that were out of order lacks more
+// than what follows its own sequence.
+func TestMarkMissing(t *testing.T) {
+	at := func(gen, seq, low uint64) state { return state{Gen: gen, Seq: seq, Low: low} }
+	tests := []struct {
+		name string
+		mark mark
+		now  state
+		want uint64
+	}{
+		{"never written", mark{}, at(0, 0, 0), 0},
+		{"as it was", mark{state: at(5, 50, 1)}, at(5, 50, 1), 0},
+		{"a crash before the checkpoint", mark{state: at(5, 50, 1)}, at(6, 60, 1), 0},
+		{"rolled back", mark{state: at(5, 50, 1)}, at(3, 30, 1), 31},
+		{"gone", mark{state: at(5, 50, 7)}, at(0, 0, 0), 7},
+		{"a late write is lost", mark{state: at(5, 50, 1), Late: []lateWrite{{4, 12}}}, at(3, 30, 1), 12},
+		{"a late write is there", mark{state: at(5, 50, 1), Late: []lateWrite{{3, 12}}}, at(3, 30, 1), 31},
+		{"late writes are forgotten", mark{state: at(500, 50, 2), Late: []lateWrite{{400, 40}}, Forgotten: 399}, at(3, 30, 2), 2},
+		{"forgotten ones are there", mark{state: at(500, 50, 2), Late: []lateWrite{{400, 40}}, Forgotten: 3}, at(3, 45, 2), 40},
+	}
+	for _, tt := range tests {
+		if got := tt.mark.missing(tt.now); got != tt.want {
+			t.Errorf("%s: missing from %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	var m mark
+	for gen := uint64(1); gen <= maxLate+10; gen++ {
+		m.addLate(gen, gen)
+	}
+	if len(m.Late) != maxLate || m.Forgotten != 10 || m.Late[0].Gen != 11 {
+		t.Errorf("%d late writes from %d, forgotten %d", len(m.Late), m.Late[0].Gen, m.Forgotten)
+	}
+}
+
+// A folder another process has is not damaged.
+func TestOpenTwice(t *testing.T) {
+	dir := t.TempDir()
+	put(t, openTest(t, dir), stored(1, article(1, when, "t", "text")))
+	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	cmd.Env = append(os.Environ(), "INDEX_CHILD=open", "INDEX_DIR="+dir)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "timeout") {
+		t.Errorf("second Open: %v\n%s", err, out)
+	}
+	if aside, _ := filepath.Glob(filepath.Join(dir, "*.damaged-*")); len(aside) > 0 {
+		t.Errorf("set aside: %v", aside)
+	}
+}
+
+// A process killed at any moment loses nothing that was acknowledged, and what
+// was not comes again.
+func TestKill(t *testing.T) {
+	stream := messages(120)
+	dir := t.TempDir()
+	acked := 0
+	rng := rand.New(rand.NewPCG(7, 7))
+	for round := range 4 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
+		cmd.Env = append(os.Environ(), "INDEX_CHILD=write", "INDEX_DIR="+dir, fmt.Sprint("INDEX_ACKED=", acked))
+		var out bytes.Buffer
+		cmd.Stdout = &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(300+rng.IntN(500)) * time.Millisecond)
+		cmd.Process.Kill()
+		cmd.Wait()
+		for line := range strings.Lines(out.String()) {
+			var n int
+			if _, err := fmt.Sscanf(line, "acked %d\n", &n); err == nil && strings.HasSuffix(line, "\n") {
+				acked = max(acked, n)
+			}
+		}
+		t.Logf("round %d: %d of %d acknowledged", round, acked, len(stream))
+	}
+	ix := openTest(t, dir)
+	for _, s := range stream[:acked] {
+		if _, err := ix.ByKey(context.Background(), s.Value.Key); err != nil {
+			t.Errorf("acknowledged message %d: %v", s.Seq, err)
+		}
+	}
+	if from := ix.From(); from > 1 {
+		t.Errorf("From() = %d, want no replay but of a fresh index", from)
+	}
+	if acked < len(stream) {
+		put(t, ix, stream[acked:]) // the bus hands in again what was not acknowledged
+	}
+	checkAll(t, ix, stream)
+}
+
+// TestChild is the other process of TestKill and TestOpenTwice.
+func TestChild(t *testing.T) {
+	dir := os.Getenv("INDEX_DIR")
+	switch os.Getenv("INDEX_CHILD") {
+	case "open":
+		openTest(t, dir)
+	case "write":
+		ix := openTest(t, dir)
+		ix.From()
+		acked := 0
+		fmt.Sscan(os.Getenv("INDEX_ACKED"), &acked)
+		var waits []<-chan error
+		var ends []int
+		for part := range slices.Chunk(messages(120)[acked:], 3) {
+			waits = append(waits, write(ix, part))
+			acked += len(part)
+			ends = append(ends, acked)
+			if len(waits) > 4 {
+				if err := <-waits[0]; err != nil {
+					t.Fatal(err)
+				}
+				fmt.Printf("acked %d\n", ends[0])
+				waits, ends = waits[1:], ends[1:]
+			}
+		}
+	default:
+		t.Skip("only runs as the child of another test")
+	}
+}
