@@ -20,11 +20,11 @@ func (n *Node) ConsumeBatch(ctx context.Context, c pipeline.BatchConsumer) error
 	c.Pending = cmp.Or(c.Pending, 2000)
 	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, c.Pending)
 	if err != nil {
-		return err
+		return unlessDone(ctx, err)
 	}
 	if err := s.setBack(c.From); err != nil {
 		s.leave()
-		return err
+		return unlessDone(ctx, err)
 	}
 	s.start()
 	b := &batcher{stage: s, c: c, wake: make(chan struct{}, 1)}
@@ -114,7 +114,7 @@ func (b *batcher) add(w *work) {
 		b.settle(w, judge(b.ctx, err))
 		return
 	}
-	if w.from.retry {
+	if w.from.retry || w.o.failures > 0 {
 		b.flush()
 		b.write([]*work{w})
 		return

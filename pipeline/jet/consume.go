@@ -23,7 +23,7 @@ func (n *Node) Consume(ctx context.Context, c pipeline.Consumer) error {
 	}
 	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, pending)
 	if err != nil {
-		return err
+		return unlessDone(ctx, err)
 	}
 	s.start()
 	var working sync.WaitGroup
@@ -37,6 +37,14 @@ func (n *Node) Consume(ctx context.Context, c pipeline.Consumer) error {
 	working.Wait()
 	s.end()
 	return nil
+}
+
+// unlessDone is err, or nil where the caller wants to stop anyway.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (s *stage) handle(w *work, fn func(context.Context, pipeline.Delivery) error) fate {

@@ -11,17 +11,41 @@ import (
 )
 
 // bucketSuspects keeps, as <stage>.<stream>.<seq>, how often a suspect was
-// started.
+// started, and as near.<the same> how often any message was, soon after an
+// unclean start. It forgets after a day.
 const bucketSuspects = "suspects"
+
+// nearStart is how long after an unclean start of the embedded server each
+// start of a handler is counted.
+const nearStart = 10 * time.Second
 
 // A message that was handed out several times and never came to an outcome may
 // be what kills the process; or it was just in flight each time something else
 // did. So it is then a suspect: handled while no other suspect is, and counted,
 // before it is started, where a crash can't take the count.
 
+//
+// The server writes its counts of deliveries some ten times a second. A crash
+// within that time of the delivery takes the embedded server with it, and the
+// count: such a message would look new for ever. It comes soon after the next
+// start, so there we count ourselves.
+
 // suspect reports whether w is one.
 func (s *stage) suspect(w *work) bool {
-	return w.delivered-1-w.fates >= s.n.cfg.MaxCrashes
+	if w.delivered-1-w.fates >= s.n.cfg.MaxCrashes {
+		return true
+	}
+	if !s.n.Unclean() || s.n.now().Sub(s.n.opened) > nearStart {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)
+	defer cancel()
+	w.near = true
+	starts, err := s.countStart(ctx, s.nearKey(w))
+	if err != nil {
+		s.lg.Warn("start not counted", "seq", w.o.seq, "error", err)
+	}
+	return starts > s.n.cfg.MaxCrashes
 }
 
 // alone runs a suspect; one that was started too often is set aside instead.
@@ -33,19 +57,19 @@ func (s *stage) alone(w *work, run func() fate) fate {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)
 	defer cancel()
-	starts, err := s.countStart(ctx, w)
+	starts, err := s.countStart(ctx, s.suspectKey(w))
 	if err != nil {
 		return fate{kind: fateLater, after: shortDelay, err: err}
 	}
 	if starts > s.n.cfg.MaxCrashes {
-		s.clearStarts(w)
-		return fate{kind: fateDead, reason: "crash_loop", err: fmt.Errorf(
+		s.clearStarts(w, s.suspectKey(w))
+		return fate{kind: fateDead, reason: "crash_loop", count: w.delivered, err: fmt.Errorf(
 			"handed out %d times without an outcome, of which %d alone", w.delivered-w.fates, starts-1)}
 	}
 	s.lg.Warn("handling a suspect", "subject", w.o.subject, "seq", w.o.seq,
 		"deliveries", w.delivered, "starts", starts)
 	f := run()
-	s.clearStarts(w)
+	s.clearStarts(w, s.suspectKey(w))
 	return f
 }
 
@@ -53,14 +77,16 @@ func (s *stage) suspectKey(w *work) string {
 	return s.name + "." + w.from.stream + "." + strconv.FormatUint(w.key.seq, 10)
 }
 
-// countStart counts and stores a start of w and returns the count.
-func (s *stage) countStart(ctx context.Context, w *work) (int, error) {
+func (s *stage) nearKey(w *work) string { return "near." + s.suspectKey(w) }
+
+// countStart counts and stores a start and returns the count.
+func (s *stage) countStart(ctx context.Context, key string) (int, error) {
 	kv, err := s.n.KV(ctx, bucketSuspects)
 	if err != nil {
 		return 0, err
 	}
 	starts := 0
-	e, err := kv.Get(ctx, s.suspectKey(w))
+	e, err := kv.Get(ctx, key)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 	case err != nil:
@@ -71,17 +97,17 @@ func (s *stage) countStart(ctx context.Context, w *work) (int, error) {
 		}
 	}
 	starts++
-	_, err = kv.Put(ctx, s.suspectKey(w), []byte(strconv.Itoa(starts)))
+	_, err = kv.Put(ctx, key, []byte(strconv.Itoa(starts)))
 	return starts, err
 }
 
 // clearStarts forgets them: w came to an outcome.
-func (s *stage) clearStarts(w *work) {
+func (s *stage) clearStarts(w *work, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
 	kv, err := s.n.KV(ctx, bucketSuspects)
 	if err == nil {
-		err = kv.Delete(ctx, s.suspectKey(w))
+		err = kv.Delete(ctx, key)
 	}
 	if err != nil {
 		s.lg.Warn("suspect not cleared", "seq", w.o.seq, "error", err)

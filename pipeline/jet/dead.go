@@ -2,7 +2,6 @@ package jet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -154,7 +153,8 @@ func (n *Node) ReplayDead(ctx context.Context, id string) error {
 
 // DropDead removes the dead letter for good.
 func (n *Node) DropDead(ctx context.Context, id string) error {
-	seq, err := parseID(id)
+	// The refusal to delete what is not there has no class: so look first.
+	m, err := n.deadMessage(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -162,12 +162,7 @@ func (n *Node) DropDead(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	err = s.DeleteMsg(ctx, seq)
-	var api *jetstream.APIError
-	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &api) && api.Code == 404 {
-		return fmt.Errorf("dead letter %s: %w", id, pipeline.ErrNotFound)
-	}
-	if err != nil {
+	if err := s.DeleteMsg(ctx, m.Sequence); err != nil {
 		return fmt.Errorf("drop dead letter %s: %w", id, err)
 	}
 	return nil

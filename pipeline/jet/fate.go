@@ -1,6 +1,7 @@
 package jet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,10 @@ type fate struct {
 	after  time.Duration // of fateLater
 	reason string        // of fateDead
 	err    error
+	count  int // of fateDead: how often it was handed out, where that is not its attempts
 }
+
+func (f fate) deliveries(w *work) int { return cmp.Or(f.count, w.d.Attempt) }
 
 type fateKind int
 

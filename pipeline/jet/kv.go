@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -18,8 +19,13 @@ func (n *Node) KV(ctx context.Context, bucket string) (pipeline.KV, error) {
 	if b != nil {
 		return b, nil
 	}
+	var ttl time.Duration
+	if bucket == bucketSuspects {
+		ttl = day
+	}
 	kv, err := n.kjs.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:   bucket,
+		TTL:      ttl,
 		History:  1,
 		Storage:  jetstream.FileStorage,
 		Replicas: n.cfg.Replicas,

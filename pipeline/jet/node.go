@@ -26,6 +26,8 @@ type Node struct {
 	retry policy
 	now   func() time.Time
 
+	opened time.Time
+
 	emb *embedded // nil with an external server
 	// Three connections, so that a burst of publishes keeps no acknowledgement
 	// waiting, and no slow watcher either.
@@ -90,6 +92,7 @@ func open(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, cfg C
 		buckets: make(map[string]*keyValue),
 		stages:  make(map[*stage]struct{}),
 	}
+	n.opened = n.now()
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.keeper = newKeeper(n, free)
 	ready, cancel := context.WithTimeout(ctx, cfg.StartWait)

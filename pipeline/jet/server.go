@@ -256,11 +256,10 @@ func (e *embedded) shutdown(ctx context.Context) error {
 // close ends the server and gives the folder back. The dirty mark goes only
 // when everything is on the disk, and the lock goes last.
 func (e *embedded) close(ctx context.Context) error {
-	err := e.shutdown(ctx)
-	if err == nil {
-		err = os.Remove(filepath.Join(e.dir, "dirty"))
+	if err := e.shutdown(ctx); err != nil {
+		return err // still at work on the folder: it stays locked while the process lives
 	}
-	return errors.Join(err, e.lock.Close())
+	return errors.Join(os.Remove(filepath.Join(e.dir, "dirty")), e.lock.Close())
 }
 
 // A serverLogger takes the server's log lines.

@@ -24,6 +24,9 @@ func (s *stage) settle(w *work, f fate) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)
 	defer cancel()
 	defer s.dismiss(w)
+	if w.near && f.kind != fateOK {
+		s.clearStarts(w, s.nearKey(w)) // it comes again, for a reason we know
+	}
 	result, err := s.apply(ctx, w, f)
 	if err != nil {
 		// Not settled, so it stays the consumer's, and comes again.
@@ -82,21 +85,21 @@ func (s *stage) failed(ctx context.Context, w *work, f fate) (string, error) {
 // handed out often leaves too: in the retry stream its count of deliveries,
 // which shows crash loops, starts anew.
 func (s *stage) postpone(ctx context.Context, w *work, d, plain time.Duration) error {
-	if !w.from.retry && plain <= shortDelay && w.delivered < s.n.cfg.MaxCrashes && s.waiting() < cap(w.from.slots) {
+	if plain <= shortDelay && w.delivered < s.n.cfg.MaxCrashes && s.waiting(w.from) < cap(w.from.slots) {
 		s.remember(w, d)
 		return w.msg.NakWithDelay(max(d, time.Millisecond)) // 0 would be a plain Nak
 	}
 	return s.move(ctx, w, d)
 }
 
-// waiting is the number of messages that wait in the main consumer.
-func (s *stage) waiting() int {
+// waiting is the number of messages that wait in the consumer.
+func (s *stage) waiting(p *puller) int {
 	now := s.n.now()
 	count := 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, k := range s.parked {
-		if !key.retry && now.Before(k.until) {
+		if key.retry == p.retry && now.Before(k.until) {
 			count++
 		}
 	}
@@ -151,7 +154,7 @@ func (s *stage) bury(ctx context.Context, w *work, f fate) error {
 	m := w.o.copy(deadSubject(s.name, f.reason, w.o), w.d.Header, w.d.Data)
 	m.Header.Set(headStage, s.name)
 	m.Header.Set(headReason, subjectToken(f.reason))
-	m.Header.Set(headDeliveries, strconv.Itoa(w.o.failures+1))
+	m.Header.Set(headDeliveries, strconv.Itoa(f.deliveries(w)))
 	m.Header.Set(headError, headerValue(truncate(f.err.Error(), maxErrorText)))
 	if err := s.n.publishDead(ctx, m, s.name, w.o); err != nil {
 		return fmt.Errorf("dead letter: %w", err)

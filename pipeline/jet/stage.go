@@ -78,6 +78,7 @@ type work struct {
 	delivered int               // how often the consumer handed it out
 	fates     int               // how many of these came to an outcome we know of
 	touched   time.Time         // last sign of life
+	near      bool              // its start was counted, see crash.go
 }
 
 // A parkKey is a message of one of the two consumers.
