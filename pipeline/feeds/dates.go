@@ -171,7 +171,7 @@ func (d *date) read(s, lang string) bool {
 // mayHaveOffset says whether a sign can begin an offset: the clock stands
 // before it, and so does enough of the date that it is no "-04" of one.
 func (d *date) mayHaveOffset() bool {
-	return d.hour >= 0 && (d.year >= 0 || d.month >= 0 || len(d.numbers) >= 2)
+	return d.hour >= 0 && (d.year >= 0 || d.month >= 0 || len(d.numbers) >= 3)
 }
 
 // wordEnd is the length of the word at the start of s. Chinese writes no

@@ -80,6 +80,7 @@ func parseAlone(b []byte) (*gofeed.Feed, error) {
 // Every item that gofeed alone finds in any file is found, and every file that
 // it fails on is listed with what became of it.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	var table strings.Builder
 	fmt.Fprintf(&table, "# Files of the corpora that gofeed alone does not parse, or Parse does not; and what Parse made of them.\n")
 	fmt.Fprintf(&table, "# file\tgofeed\tours\n")
@@ -192,6 +193,7 @@ func checkItems(t *testing.T, name string, p *Parsed) {
 // Where gofeed reads a date, Parse reads the same, but for the zones that
 // gofeed takes for UTC and for dates without one.
 func TestDatesAgreeWithGofeed(t *testing.T) {
+	t.Parallel()
 	var same, own int
 	for _, f := range corpusFiles(t, "real") {
 		g, err := parseAlone(f.body)

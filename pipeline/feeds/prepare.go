@@ -35,7 +35,7 @@ const rootWindow = 64 << 10
 
 var (
 	rootRe = regexp.MustCompile(`(?i)<(?:[a-z_][\w.-]*:)?(?:rss|feed|rdf)[\s>]`)
-	htmlRe = regexp.MustCompile(`(?i)<(?:!doctype\s+html|html|head|body)[\s>]`)
+	htmlRe = regexp.MustCompile(`(?i)<(?:!doctype\s+html|html)[\s>]`)
 	baseRe = regexp.MustCompile(`\bxml:base\s*=\s*(?:"[^"]*"|'[^']*')`)
 )
 
