@@ -236,7 +236,7 @@ func (s score) String() string {
 
 // scoreGold tags the held-out documents and scores entities per document, on
 // mentions with a capital. Wrong counts the names most often found in vain.
-func scoreGold(t *testing.T, file, lang string, only string) (line string, wrong, missed map[string]int) {
+func scoreGold(t *testing.T, file, lang, only string, rules map[string]*score) (line string, wrong, missed map[string]int) {
 	docs := readGold(t, file)
 	list := watchList(docs, lang)
 	if only != "" {
@@ -271,6 +271,14 @@ func scoreGold(t *testing.T, file, lang string, only string) (line string, wrong
 			}
 			got[x.Entity] = true
 			gotSpans[fmt.Sprint(x.Entity, " ", x.Start, " ", x.End)] = true
+			if rules[x.Rule] == nil {
+				rules[x.Rule] = &score{}
+			}
+			if want[x.Entity] {
+				rules[x.Rule].tp++
+			} else {
+				rules[x.Rule].fp++
+			}
 			if !want[x.Entity] {
 				wrong[x.Entity+" "+x.Text+" "+x.Rule]++
 			}
@@ -291,6 +299,7 @@ func scoreGold(t *testing.T, file, lang string, only string) (line string, wrong
 func TestQuality(t *testing.T) {
 	corpus(t)
 	var out strings.Builder
+	rules := map[string]*score{}
 	for _, c := range []struct{ name, file, lang, only string }{
 		{"ru", "gold_ru_slavicner.jsonl.gz", "ru", ""},
 		{"uk", "gold_uk_slavicner.jsonl.gz", "uk", ""},
@@ -299,7 +308,7 @@ func TestQuality(t *testing.T) {
 		{"en", "gold_en_aida.jsonl.gz", "en", ""},
 		{"en persons", "gold_en_aida.jsonl.gz", "en", "person"},
 	} {
-		line, wrong, missed := scoreGold(t, c.file, c.lang, c.only)
+		line, wrong, missed := scoreGold(t, c.file, c.lang, c.only, rules)
 		fmt.Fprintf(&out, "%s: %s\n", c.name, line)
 		if testing.Verbose() {
 			t.Logf("%s wrong: %s", c.name, most(wrong))
@@ -307,6 +316,10 @@ func TestQuality(t *testing.T) {
 		}
 	}
 	fmt.Fprintf(&out, "zh: %s\n", scoreChinese(t))
+	for _, r := range sorted(rules) {
+		n := rules[r].tp + rules[r].fp
+		fmt.Fprintf(&out, "rule %s: %d mentions, of an entity of the document %.3f\n", r, n, float64(rules[r].tp)/float64(n))
+	}
 	golden(t, "quality.golden", out.String())
 }
 

@@ -24,7 +24,8 @@
 //
 //	exact    the name as the catalog has it
 //	acronym  the same, for a name in capitals
-//	form     an inflected form: Хуавея, МИДа, iPhones, Huaweis (German)
+//	form     an inflected form: Хуавея, МИДа, iPhones, Huaweis (German). Cyrillic
+//	         names are inflected as Russian or Ukrainian, names marked pl as Polish
 //	variant  words joined or apart: YotaPhone, Yota Phone
 //	order    a person's last name first: Путин Владимир
 //	initial  a person's first name as initial: В. Путин, J. Ma

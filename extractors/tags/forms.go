@@ -44,11 +44,11 @@ func formsOf(kind string, n catalog.Name, parts []part) []form {
 	if !bounded {
 		return out
 	}
-	paradigms := languages(n, parts)
+	rules := grammars(n, parts)
 	plural := kind != catalogPerson
-	out = append(out, inflections(form{rule: ruleForm}, parts, paradigms, plural)...)
+	out = append(out, inflections(form{rule: ruleForm}, parts, rules, plural)...)
 	if kind == catalogPerson {
-		out = append(out, personForms(parts, paradigms)...)
+		out = append(out, personForms(parts, rules)...)
 	} else if parts[0].sep == ' ' && slices.ContainsFunc(parts, func(p part) bool { return p.sep == ',' }) {
 		out = append(out, write(base, spaced(parts))) // Huawei, Inc. and Huawei Inc.
 	}
@@ -69,25 +69,40 @@ func write(f form, parts []part) form {
 
 // writeWords is the form of the parts with other words in their place.
 func writeWords(f form, parts []part, words []string) form {
+	size := len(words)
+	for _, w := range words {
+		size += len(w)
+	}
 	var b strings.Builder
-	wants := make([]byte, len(parts))
-	some := false
-	for i, p := range parts {
+	b.Grow(size)
+	for i, w := range words {
 		if i > 0 {
-			b.WriteByte(p.sep)
+			b.WriteByte(parts[i].sep)
 		}
-		b.WriteString(words[i])
-		wants[i] = p.want
-		some = some || p.want != wantNothing
+		b.WriteString(w)
 	}
 	f.text = b.String()
-	if some {
-		f.wants = string(wants)
+	if f.wants == "" {
+		f.wants = wantsOf(parts)
 	}
 	if f.conf == 0 {
 		f.conf = confidence[f.rule]
 	}
 	return f
+}
+
+// wantsOf is what the parts want of the text's capitals, empty for nothing.
+func wantsOf(parts []part) string {
+	wants := make([]byte, len(parts))
+	some := false
+	for i, p := range parts {
+		wants[i] = p.want
+		some = some || p.want != wantNothing
+	}
+	if !some {
+		return ""
+	}
+	return string(wants)
 }
 
 // spaced is the parts with commas left out.
@@ -99,18 +114,19 @@ func spaced(parts []part) []part {
 	return out
 }
 
-// inflections lists the forms of Cyrillic parts in every case. All words stand
+// inflections lists the forms of the parts in every case. All words stand
 // in the same case, or any of them as it is: names from other languages,
 // women's last names and genitives (Банк России) don't change.
-func inflections(f form, parts []part, paradigms [][]class, plural bool) []form {
-	if !slices.ContainsFunc(parts, func(p part) bool { return p.class&textnorm.Cyrillic != 0 }) {
-		return nil
-	}
+func inflections(f form, parts []part, rules []grammar, plural bool) []form {
+	f.wants = wantsOf(parts)
 	var out []form
-	for _, classes := range paradigms {
+	for _, g := range rules {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.class&g.script != 0 }) {
+			continue
+		}
 		all := make([]cases, len(parts))
 		for i, p := range parts {
-			all[i] = paradigm(p, classes, plural)
+			all[i] = g.paradigm(p, plural)
 		}
 		for c := range 6 {
 			if len(parts) <= maxProduct {
@@ -124,18 +140,18 @@ func inflections(f form, parts []part, paradigms [][]class, plural bool) []form 
 }
 
 // paradigm is the cases of one word of a name; empty for one that never changes.
-func paradigm(p part, classes []class, plural bool) (c cases) {
+func (g grammar) paradigm(p part, plural bool) (c cases) {
 	letters := utf8.RuneCountInString(p.text)
 	last, _ := utf8.DecodeLastRuneInString(p.text)
 	switch {
-	case p.class&textnorm.Bounded != textnorm.Cyrillic || letters < 2:
+	case p.class&textnorm.Bounded != g.script || letters < 2:
 	case p.want > wantCaps:
 		// Acronyms that end in a consonant take endings: МИДа, МИДом.
-		if !strings.ContainsRune("аеиоуыэюяіїєьй", last) {
-			c.add(p.text, "-|а|у|-|ом|е")
+		if !strings.ContainsRune("аеиоуыэюяієьйaeiouy", last) {
+			c.add(p.text, g.acronyms)
 		}
 	case letters >= 3:
-		c.inflect(p.text, classes, plural)
+		c.inflect(p.text, g.classes, plural)
 	}
 	return c
 }
@@ -183,7 +199,7 @@ func together(out []form, f form, parts []part, all []cases, c int) []form {
 }
 
 // personForms lists the orders, initials and last name of a person.
-func personForms(parts []part, paradigms [][]class) []form {
+func personForms(parts []part, rules []grammar) []form {
 	given, last := personParts(parts)
 	if len(given) == 0 || last.want == wantNothing {
 		return nil
@@ -195,7 +211,7 @@ func personForms(parts []part, paradigms [][]class) []form {
 		if rule == ruleExact {
 			f.rule = ruleForm
 		}
-		out = append(out, inflections(f, p, paradigms, false)...)
+		out = append(out, inflections(f, p, rules, false)...)
 	}
 	first := given[0]
 	plain := spaced(append(slices.Clone(given), last))

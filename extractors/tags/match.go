@@ -76,7 +76,11 @@ func (f *field) read(name, source string) {
 	words := f.folded.Words
 	for i, w := range words {
 		if i > 0 {
-			f.canon = append(f.canon, separator(f.folded.Text, words[i-1], w))
+			sep := byte(sepSoft)
+			if last := words[i-1].End; w.Start != last+1 || f.folded.Text[last] != ' ' { // by far the most
+				sep = separator(f.folded.Text, words[i-1], w)
+			}
+			f.canon = append(f.canon, sep)
 		}
 		f.starts = append(f.starts, int32(len(f.canon)))
 		f.canon = append(f.canon, f.folded.Text[w.Start:w.End]...)
@@ -159,21 +163,26 @@ func styleOf(words []textnorm.Word) style {
 
 // scan looks for a name at every place of the field where one may start.
 func (t *tagger) scan(which int) {
-	f := &t.fields[which]
+	f, tab := &t.fields[which], t.m.table
 	for i, w := range f.folded.Words {
 		at, size := int(f.starts[i]), int(w.End-w.Start)
 		if w.Class&textnorm.Bounded != 0 {
-			t.try(which, i, at, wordKey(load(f.canon[at:]), size))
+			if key := wordKey(load(f.canon[at:]), size); tab.maybe(key) {
+				t.try(which, i, at, key)
+			}
 			continue
 		}
 		for end := at + size; at < end; {
-			_, n := utf8.DecodeRune(f.canon[at:])
-			if t.m.table.short {
-				t.try(which, i, at, freeKey(load(f.canon[at:]), n))
+			v, n := load(f.canon[at:]), charLen(f.canon[at])
+			if tab.short {
+				if key := freeKey(v, n); tab.maybe(key) {
+					t.try(which, i, at, key)
+				}
 			}
-			if at+n < end {
-				_, n2 := utf8.DecodeRune(f.canon[at+n:])
-				t.try(which, i, at, freeKey(load(f.canon[at:]), n+n2))
+			if next := at + n; next < end {
+				if key := freeKey(v, n+charLen(f.canon[next])); tab.maybe(key) {
+					t.try(which, i, at, key)
+				}
 			}
 			if w.Class&textnorm.Hangul != 0 {
 				break // starts with its word
@@ -181,6 +190,19 @@ func (t *tagger) scan(which int) {
 			at += n
 		}
 	}
+}
+
+// charLen is the length of the character that begins with c.
+func charLen(c byte) int {
+	switch {
+	case c < 0x80:
+		return 1
+	case c < 0xE0:
+		return 2
+	case c < 0xF0:
+		return 3
+	}
+	return 4
 }
 
 // try appends what is found with the key at canon[at], in the i-th word.
@@ -228,7 +250,7 @@ func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 			return
 		}
 		if len(n.near)+len(n.must) > 0 && s.rule != ruleSurname {
-			h.rule = ruleContext
+			h.rule, h.conf = ruleContext, min(h.conf, confidence[ruleContext])
 		}
 	}
 	t.hits = append(t.hits, h)

@@ -1,6 +1,24 @@
 package tags
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/textnorm"
+)
+
+// A grammar is how the words of a script are inflected in one language.
+type grammar struct {
+	script   textnorm.Class
+	classes  []class
+	acronyms string // the cases of a word in capitals that ends in a consonant
+}
+
+var (
+	russian   = grammar{textnorm.Cyrillic, russianClasses, "-|а|у|-|ом|е"}
+	ukrainian = grammar{textnorm.Cyrillic, ukrainianClasses, "-|у а|у|-|ом|і"}
+	polish    = grammar{textnorm.Latin, polishClasses, "-|u|owi|-|em|ie"}
+)
 
 // cases are the forms of a word: nominative, genitive, dative, accusative,
 // instrumental, locative.
@@ -85,13 +103,14 @@ var ukrainianClasses = []class{
 	{"", 0, "-|а у|у ові|а -|ом|і у ові", "и|ів|ам|и ів|ами|ах", false},
 }
 
-// inflect adds the forms of a folded Cyrillic word by the classes that fit it.
+// inflect adds the forms of a folded word by the classes that fit it.
 func (c *cases) inflect(word string, classes []class, plural bool) {
+	_, size := utf8.DecodeLastRuneInString(word) // of all its letters: 1 Latin, 2 Cyrillic
 	for _, k := range classes {
 		if !fits(word, k.endings) {
 			continue
 		}
-		stem := word[:len(word)-2*k.cut] // a Cyrillic letter is two bytes
+		stem := word[:len(word)-size*k.cut]
 		c.add(stem, k.singular)
 		if plural {
 			c.add(stem, k.plural)
@@ -122,4 +141,30 @@ func (c *cases) add(stem, endings string) {
 		}
 		i++
 	}
+}
+
+// polishClasses hold folded words (ą is a, ł is l, ó is o, ś is s).
+var polishClasses = []class{
+	{"ski cki", 1, "i|iego|iemu|iego|im|im", "y|ich|im|ich|imi|ich", false},
+	{"ska cka", 1, "a|iej|iej|a|a|iej", "ie|ich|im|ie|imi|ich", true}, // Polska is a noun besides
+	{"ka", 2, "ka|ki|ce|ke|ka|ce", "ki|k ek|kom|ki|kami|kach", false},
+	{"ga", 2, "ga|gi|dze|ge|ga|dze", "gi|g|gom|gi|gami|gach", false},
+	{"ra", 2, "ra|ry rej|rze rej|re ra|ra|rze rej", "ry|r|rom|ry|rami|rach", false},
+	{"ta", 2, "ta|ty tej|cie tej|te ta|ta|cie tej", "ty|t|tom|ty|tami|tach", false},
+	{"da", 2, "da|dy|dzie|de|da|dzie", "dy|d|dom|dy|dami|dach", false},
+	{"la", 1, "a|y i ej|e i ej|e a|a|e i ej", "e|-|om|e|ami|ach", false},
+	{"ja ia", 1, "a|i|i|e|a|i", "e|i|om|e|ami|ach", false},
+	{"a", 1, "a|y i ej|ie y ej|e a|a|ie y ej", "y|-|om|y|ami|ach", false},
+	{"o", 1, "o|a|u owi|o a|em iem|ie u", "a|-|om|a|ami|ach", false},
+	{"ie", 2, "ie|ich ia|im iu|ie|imi iem|ich iu", "", false},
+	{"e", 1, "e|ych ego a|ym emu u|e|ymi ym em|ych ym u", "", false},
+	{"iec", 3, "iec|ca cu|cowi|ca iec|cem|cu", "cy|cow|com|cow|cami|cach", false},
+	{"ek", 2, "ek|ka ku|kowi|ka ek|kiem|ku", "ki|kow|kom|ki|kami|kach", false},
+	{"y", 1, "y|ego ow -|emu om|ego y|ym ami|ym ach", "i|ych|ym|ych|ymi|ych", false},
+	{"i", 1, "i|ego ow -|emu om|ego i|m ami|m ach", "", false},
+	{"st", 2, "st|sta stu|stowi|sta st|stem|scie", "sty|stow|stom|sty|stami|stach", false},
+	{"t", 1, "t|ta tu|towi|ta t|tem|cie", "ty|tow|tom|ty|tami|tach", false},
+	{"d", 1, "d|da du|dowi|da d|dem|dzie", "dy|dow|dom|dy|dami|dach", false},
+	{"r", 1, "r|ra ru|rowi|ra r|rem|rze", "ry|row|rom|ry|rami|rach", false},
+	{"", 0, "-|a u|owi u|a -|em iem|ie u e", "y|ow|om|y|ami|ach", false},
 }

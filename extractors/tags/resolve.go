@@ -105,7 +105,9 @@ func (t *tagger) best() []hit {
 	entity := func(h hit) int { return t.m.names[h.name].entity }
 	slices.SortFunc(t.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end),
-			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf), cmp.Compare(a.name, b.name))
+			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf),
+			cmp.Compare(a.rule, b.rule), // acronym and exact before form
+			cmp.Compare(a.name, b.name))
 	})
 	hits := slices.CompactFunc(t.hits, func(a, b hit) bool {
 		return samePlace(a, b) && entity(a) == entity(b)

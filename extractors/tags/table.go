@@ -2,6 +2,7 @@ package tags
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -101,29 +102,53 @@ type entry struct {
 // newTable builds the table of the entries and returns it with their senses in
 // its order.
 func newTable(entries []entry) (*table, []sense) {
-	slices.SortFunc(entries, func(a, b entry) int {
-		if c := strings.Compare(a.text, b.text); c != 0 {
-			return c
-		}
-		if a.sense.name != b.sense.name {
-			return int(a.sense.name - b.sense.name)
-		}
-		return int(1e4*b.sense.conf) - int(1e4*a.sense.conf)
-	})
 	t := &table{off: make([]uint32, 1, len(entries)+1)}
-	var senses []sense
-	for i, e := range entries {
-		if i == 0 || e.text != entries[i-1].text {
+	senses := make([]sense, 0, len(entries))
+	last := -1
+	for _, i := range inOrder(entries) {
+		e := &entries[i]
+		if last < 0 || e.text != entries[last].text {
 			t.add(e.text, len(senses))
-		} else if s := senses[len(senses)-1]; s.name == e.sense.name && s.lang == "" && s.wants == e.sense.wants && s.gated == e.sense.gated {
+		} else if s := &senses[len(senses)-1]; s.name == e.sense.name && s.lang == "" && s.wants == e.sense.wants && s.gated == e.sense.gated {
 			continue // the same name comes to the same form by a weaker rule
 		}
 		senses = append(senses, e.sense)
+		last = int(i)
 	}
 	t.senses = append(t.senses, uint32(len(senses)))
 	t.link()
 	t.hash()
-	return t, senses
+	return t, slices.Clip(senses)
+}
+
+// inOrder is the places of the entries in order of text, name and confidence.
+// Most comparisons are of the first eight bytes, which stand beside the place.
+func inOrder(entries []entry) []uint32 {
+	type key struct {
+		prefix uint64
+		at     uint32
+	}
+	keys := make([]key, len(entries))
+	for i := range entries {
+		var b [8]byte
+		copy(b[:], entries[i].text)
+		keys[i] = key{binary.BigEndian.Uint64(b[:]), uint32(i)}
+	}
+	slices.SortFunc(keys, func(x, y key) int {
+		if x.prefix != y.prefix {
+			return cmp.Compare(x.prefix, y.prefix)
+		}
+		a, b := &entries[x.at], &entries[y.at]
+		if c := strings.Compare(a.text, b.text); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.sense.name, b.sense.name), cmp.Compare(b.sense.conf, a.sense.conf), cmp.Compare(x.at, y.at))
+	})
+	order := make([]uint32, len(keys))
+	for i, k := range keys {
+		order[i] = k.at
+	}
+	return order
 }
 
 func (t *table) add(form string, senses int) {
@@ -175,20 +200,32 @@ func formKey(form []byte) (key uint64, short bool) {
 
 // hash builds the slots and the bitmap.
 func (t *table) hash() {
+	keys := make([]uint64, t.len())
+	distinct := 0
+	for i := range keys {
+		key, short := formKey(t.form(i))
+		t.short = t.short || short
+		keys[i] = key
+		if i == 0 || key != keys[i-1] { // forms with one key stand together
+			distinct++
+		}
+	}
 	size := 64
-	for size < t.len()*2 {
+	for size < distinct*2 {
 		size <<= 1
 	}
 	t.slots = make([]slot, size)
 	bitmap := 1 << 12
-	for bitmap < t.len()*16 && bitmap < 1<<25 {
+	for bitmap < distinct*16 && bitmap < 1<<25 {
 		bitmap <<= 1
 	}
 	t.bitmap = make([]uint64, bitmap/64)
 	t.shift = uint(64 - bits.TrailingZeros(uint(bitmap)))
-	for i := range t.len() {
-		key, short := formKey(t.form(i))
-		t.short = t.short || short
+	for i, key := range keys {
+		if i > 0 && key == keys[i-1] {
+			t.slot(key).hi = uint32(i + 1)
+			continue
+		}
 		at := key * multiplier
 		t.bitmap[at>>t.shift>>6] |= 1 << (at >> t.shift & 63)
 		s := t.slot(key)
@@ -209,13 +246,15 @@ func (t *table) slot(key uint64) *slot {
 	}
 }
 
-// longest is the last form of those with the key that text begins with, and its
-// length; -1 for none. The other ones are its parents down to floor.
-func (t *table) longest(text []byte, key uint64) (i, floor int) {
+// maybe reports whether some form may begin with the key.
+func (t *table) maybe(key uint64) bool {
 	at := key * multiplier >> t.shift
-	if t.bitmap[at>>6]>>(at&63)&1 == 0 {
-		return -1, 0
-	}
+	return t.bitmap[at>>6]>>(at&63)&1 != 0
+}
+
+// longest is the last form of those with the key that text begins with; -1 for
+// none. The others are its parents down to floor.
+func (t *table) longest(text []byte, key uint64) (i, floor int) {
 	s := t.slot(key)
 	if s.hi == 0 {
 		return -1, 0

@@ -3,8 +3,8 @@ package tags
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"unicode/utf8"
 
@@ -49,7 +49,14 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 		entries  []entry
 		folded   textnorm.Folded
 	)
-	owner := make(map[string]int) // entity of each name as it stands
+	total := len(entities)
+	for _, e := range entities {
+		total += len(e.Names)
+	}
+	m.entities = make([]string, 0, len(entities))
+	m.names = make([]name, 0, total)
+	entries = make([]entry, 0, 2*total)
+	owner := make(map[string]int32, total) // entity of each name as it stands
 	for e, entity := range entities {
 		m.entities = append(m.entities, entity.ID)
 		names := entity.Names
@@ -70,16 +77,16 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 			if len(parts) == 1 && utf8.RuneCountInString(parts[0].text) == 1 && len(n.Near)+len(n.Must) == 0 {
 				warn("is a single character: give it near or must words")
 			}
-			key := write(form{}, parts).text
-			if other, ok := owner[key]; ok && other != e {
+			forms := formsOf(entity.Kind, n, parts)
+			if other, ok := owner[forms[0].text]; ok && int(other) != e {
 				warn("is a name of " + entities[other].ID + " too: both are reported, less surely")
 			}
-			owner[key] = e
+			owner[forms[0].text] = int32(e)
 			m.names = append(m.names, name{
 				entity: e, text: n.Text, exact: n.Exact, shape: shape(n.Text),
 				near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must),
 			})
-			for _, f := range formsOf(entity.Kind, n, parts) {
+			for _, f := range forms {
 				entries = append(entries, entry{f.text, sense{
 					name: int32(len(m.names) - 1), rule: f.rule, conf: f.conf, wants: f.wants, lang: f.lang, gated: f.gated,
 				}})
@@ -99,13 +106,33 @@ func (m *Matcher) Forms() int { return m.table.len() }
 
 // digest is over what bears on mentions.
 func digest(entities []catalog.Entity) string {
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	fmt.Fprintln(h, rulesVersion)
-	for _, e := range entities {
-		// Encoding strings and flags into a hash can't fail.
-		_ = enc.Encode([]any{e.ID, e.Name, e.Kind, e.Names})
+	var b []byte
+	add := func(s string) { b = append(append(strconv.AppendInt(b, int64(len(s)), 10), ':'), s...) }
+	list := func(words []string) {
+		b = append(strconv.AppendInt(b, int64(len(words)), 10), ' ')
+		for _, w := range words {
+			add(w)
+		}
 	}
+	h := sha256.New()
+	add(rulesVersion)
+	for _, e := range entities {
+		add(e.ID)
+		add(e.Name)
+		add(e.Kind)
+		b = append(strconv.AppendInt(b, int64(len(e.Names)), 10), ' ')
+		for _, n := range e.Names {
+			add(n.Text)
+			add(n.Lang)
+			b = strconv.AppendBool(b, n.Exact)
+			list(n.Near)
+			list(n.Not)
+			list(n.Must)
+		}
+		h.Write(b)
+		b = b[:0]
+	}
+	h.Write(b)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 

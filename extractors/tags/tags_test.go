@@ -53,6 +53,8 @@ func world() []catalog.Entity {
 		{ID: "mercury-band", Kind: "topic", Names: []catalog.Name{{Text: "Mercury", Must: []string{"concert"}}}},
 		{ID: "samsung", Kind: "organization", Names: names("삼성전자", "Samsung")},
 		{ID: "uk-kyiv", Kind: "place", Names: []catalog.Name{{Text: "Київ", Lang: "uk"}}},
+		{ID: "warsaw", Kind: "place", Names: []catalog.Name{{Text: "Warszawa", Lang: "pl"}}},
+		{ID: "duda", Kind: "person", Names: []catalog.Name{{Text: "Andrzej Duda", Lang: "pl"}}},
 		{ID: "zelensky", Kind: "person", Names: []catalog.Name{{Text: "Володимир Зеленський", Lang: "uk"}}},
 	}
 }
@@ -121,6 +123,7 @@ func TestTag(t *testing.T) {
 		{"apart", "Yota Phone and Ali Express and yota phone", "yotaphone[Yota Phone]variant alibaba[Ali Express]variant"},
 		{"joined", "MailRuGroup WorldInternet", ""},
 		{"Ukrainian", "у Києві з Володимиром Зеленським", "uk-kyiv[Києві]form zelensky[Володимиром Зеленським]form"},
+		{"Polish", "w Warszawie u Andrzeja Dudy, Dudzie", "warsaw[Warszawie]form duda[Andrzeja Dudy]form duda[Dudzie]surname"},
 		{"Korean with particle", "삼성전자는 발표했다 비삼성전자", "samsung[삼성전자]exact"},
 
 		// Persons.

@@ -107,75 +107,120 @@ func (f *Folded) Fold(text string) {
 	dst, n, delta := f.Text, 0, 0 // delta: bytes of text read less bytes written
 	var w word
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
+		if c := text[i]; c < utf8.RuneSelf {
 			e := &ascii[c]
-			dst[n] = e.folded
 			if e.class&w.mask != 0 {
 				w.class |= e.class
-			} else if w.mask != 0 || e.class != 0 {
-				n = f.turn(&w, n, e.class)
-				// Mixed scripts may have changed what is written.
-				dst, delta = f.Text, i-n
-				dst[n] = e.folded
+			} else {
+				if w.mask != 0 {
+					n = f.end(&w, n)
+					dst, delta = f.Text, i-n
+				}
+				w.open(e.class, n)
 			}
+			dst[n] = e.folded
 			n++
 			i++
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(text[i:])
+		r, size := decode(text, i)
 		e := lookup(r)
 		class := Class(e >> propShift)
-		switch kind := e >> kindShift & kindMask; kind {
-		case kindGap, kindMark:
-			mark := kind == kindMark && n > 0
-			if mark && r == 0x306 && n >= 2 && w.mask != 0 && dst[n-2] == 0xD0 && dst[n-1] == 0xB8 {
-				dst[n-1] = 0xB9 // и and a breve: й
+		if kind := e >> kindShift & kindMask; kind != kindMap {
+			if class&w.mask == 0 && kind == kindExpand {
+				n = f.end(&w, n)
+				w.open(class, n)
 			}
-			f.drop(n, i, i+size, mark)
-			i += size
-			delta = i - n
-			continue
-		case kindExpand:
-			if class&w.mask == 0 {
-				n = f.turn(&w, n, class)
-			}
-			w.class |= class
-			n = f.expand(int(e&entryValue), n, i, i+size)
-			i += size
-			f.grow(n, len(text)-i)
-			dst, delta = f.Text, i-n
-			continue
-		case kindJoin:
-			if w.mask != 0 && compose(dst[:n], rune(e&entryValue)) {
-				f.drop(n, i, i+size, true)
-				i += size
-				delta = i - n
+			if m, done := f.special(&w, e, r, n, i, i+size); done {
+				n, i = m, i+size
+				f.grow(n, len(text)-i)
+				dst, delta = f.Text, i-n
 				continue
 			}
 		}
-		if class&w.mask == 0 && (w.mask != 0 || class != 0) {
-			n = f.turn(&w, n, class)
-			dst, delta = f.Text, i-n
-		} else {
+		if class&w.mask != 0 {
 			w.class |= class
+		} else {
+			if w.mask != 0 {
+				n = f.end(&w, n)
+				dst, delta = f.Text, i-n
+			}
+			w.open(class, n)
 		}
 		if v := rune(e & entryValue); v != 0 {
 			r = v
 		}
-		n += utf8.EncodeRune(dst[n:], r)
+		n = encode(dst, n, r)
 		i += size
 		if i-n != delta {
 			delta = i - n
 			f.breaks = append(f.breaks, breakpoint{int32(n), int32(i), int32(i)})
 		}
-		if r == utf8.RuneError && size == 1 {
+		if size == 1 { // a broken byte grows to three
 			f.grow(n, len(text)-i)
 			dst = f.Text
 		}
 	}
-	n = f.turn(&w, n, 0)
+	n = f.end(&w, n)
 	f.Text = f.Text[:n]
+}
+
+// special folds the character r, bytes start to end of the original, of an entry
+// that is no plain map. It is not done where the character stands for itself
+// after all.
+func (f *Folded) special(w *word, e uint32, r rune, n, start, end int) (m int, done bool) {
+	switch e >> kindShift & kindMask {
+	case kindGap:
+		f.drop(n, start, end, false)
+	case kindMark:
+		if r == 0x306 && w.mask != 0 && n >= 2 && f.Text[n-2] == 0xD0 && f.Text[n-1] == 0xB8 {
+			f.Text[n-1] = 0xB9 // и and a breve: й
+		}
+		f.drop(n, start, end, n > 0)
+	case kindExpand:
+		w.class |= Class(e >> propShift)
+		n = f.expand(int(e&entryValue), n, start, end)
+	case kindJoin:
+		if w.mask == 0 || !compose(f.Text[:n], rune(e&entryValue)) {
+			return n, false
+		}
+		f.drop(n, start, end, true)
+	}
+	return n, true
+}
+
+// decode is utf8.DecodeRuneInString(text[i:]) with the common cases first.
+func decode(text string, i int) (rune, int) {
+	c := text[i]
+	switch {
+	case c >= 0xC2 && c < 0xE0:
+		if i+1 < len(text) && text[i+1]&0xC0 == 0x80 {
+			return rune(c&0x1F)<<6 | rune(text[i+1]&0x3F), 2
+		}
+	case c > 0xE0 && c < 0xED || c == 0xEF:
+		if i+2 < len(text) && text[i+1]&0xC0 == 0x80 && text[i+2]&0xC0 == 0x80 {
+			return rune(c&0xF)<<12 | rune(text[i+1]&0x3F)<<6 | rune(text[i+2]&0x3F), 3
+		}
+	}
+	return utf8.DecodeRuneInString(text[i:])
+}
+
+// encode writes r at dst[n] and returns where it ends.
+func encode(dst []byte, n int, r rune) int {
+	switch {
+	case r < 0x80:
+		dst[n] = byte(r)
+		return n + 1
+	case r < 0x800:
+		d := dst[n : n+2]
+		d[0], d[1] = 0xC0|byte(r>>6), 0x80|byte(r&0x3F)
+		return n + 2
+	case r < 0x10000:
+		d := dst[n : n+3]
+		d[0], d[1], d[2] = 0xE0|byte(r>>12), 0x80|byte(r>>6&0x3F), 0x80|byte(r&0x3F)
+		return n + 3
+	}
+	return n + utf8.EncodeRune(dst[n:], r)
 }
 
 // grow makes room for the fold of rest more bytes after the first n.
@@ -191,22 +236,26 @@ func (f *Folded) grow(n, rest int) {
 	f.Text = f.Text[:cap(f.Text)]
 }
 
-// turn ends the open word at n and opens one of the class, if it is of a word.
-// It returns the new n: a word of mixed scripts may be written anew.
-func (f *Folded) turn(w *word, n int, class Class) int {
-	if w.mask != 0 {
-		if w.class&(Latin|Cyrillic) == Latin|Cyrillic {
-			n = f.unmix(w, n)
-		}
-		f.Words = append(f.Words, Word{Start: int32(w.start), End: int32(n), Class: w.class, First: w.first})
+// open starts a word of the class at n; of class zero, none.
+func (w *word) open(class Class, n int) {
+	mask := class & (Free | Hangul)
+	if class&Bounded != 0 {
+		mask = Bounded
 	}
-	*w = word{class: class, first: class, start: n}
-	switch {
-	case class&Bounded != 0:
-		w.mask = Bounded
-	default:
-		w.mask = class & (Free | Hangul)
+	*w = word{mask: mask, class: class, first: class, start: n}
+}
+
+// end ends the open word, if one is, at n. It returns the new n: a word of mixed
+// scripts may be written anew.
+func (f *Folded) end(w *word, n int) int {
+	if w.mask == 0 {
+		return n
 	}
+	if w.class&(Latin|Cyrillic) == Latin|Cyrillic {
+		n = f.unmix(w, n)
+	}
+	f.Words = append(f.Words, Word{Start: int32(w.start), End: int32(n), Class: w.class, First: w.first})
+	w.mask = 0
 	return n
 }
 
