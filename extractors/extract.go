@@ -124,7 +124,7 @@ func (e *Extractor) read(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 	if err != nil {
 		return "", fmt.Errorf("look up article %s: %w", it.Key, err)
 	}
-	if ok && old.ItemContent == a.ItemContent && !unread(old) {
+	if ok && settled(old, *a) {
 		e.reuse(a, it, old)
 		return wayKnown, nil
 	}
@@ -250,8 +250,8 @@ func (e *Extractor) feedText(it pipeline.Item, a *pipeline.Article) string {
 	return trimFooter(text)
 }
 
-// reuse makes the article of what is known of it: the item says what it said
-// before, in another feed.
+// reuse makes the article of what is known of it; what is left for the item to
+// add is its feed, and a date where there was none.
 func (e *Extractor) reuse(a *pipeline.Article, it pipeline.Item, old pipeline.Article) {
 	a.Title, a.Text, a.Summary = old.Title, old.Text, old.Summary
 	a.Author, a.Image, a.Lang, a.Canonical = cmp.Or(old.Author, a.Author), cmp.Or(old.Image, a.Image), old.Lang, old.Canonical
@@ -264,9 +264,14 @@ func (e *Extractor) reuse(a *pipeline.Article, it pipeline.Item, old pipeline.Ar
 	}
 }
 
-// unread says whether an article had to go on without its page.
-func unread(a pipeline.Article) bool {
-	return slices.ContainsFunc(a.Problems, func(p pipeline.Problem) bool { return p.Stage == "fetch" })
+// settled says whether nothing that the item says can change the article as
+// published: it was taken up before, or it is the listing of another feed than
+// the one that listed the article first, whose edits alone are taken.
+func settled(old, a pipeline.Article) bool {
+	if old.ItemContent == a.ItemContent || slices.Contains(old.Versions, a.ItemContent) {
+		return true
+	}
+	return len(old.Feeds) > 0 && len(a.Feeds) > 0 && old.Feeds[0] != a.Feeds[0]
 }
 
 // describe chooses title, author, dates, language, picture and address between

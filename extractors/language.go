@@ -33,6 +33,11 @@ func Language(title, text string, declared ...string) string {
 	if s == "" {
 		return told
 	}
+	if s == "Cyrl" && (told == "" || lettered[told]) {
+		if lang := cyrillicLanguage(sample); lang != "" {
+			return lang
+		}
+	}
 	guess, sure := detectLanguage(sample, s)
 	switch {
 	case told == "":
@@ -46,11 +51,6 @@ func Language(title, text string, declared ...string) string {
 // detectLanguage guesses among the languages of a script; sure says whether
 // the detector's verdict is reliable.
 func detectLanguage(sample, script string) (lang string, sure bool) {
-	if script == "Cyrl" {
-		if lang := cyrillicLanguage(sample); lang != "" {
-			return lang, true
-		}
-	}
 	info := whatlanggo.Detect(sample)
 	lang = normalLang(info.Lang.Iso6391())
 	if !fits(lang, script) {
@@ -69,8 +69,11 @@ var detectable = func() map[string]bool {
 	return known
 }()
 
-// cyrillicLanguage tells apart by letters that the neighbours don't have. It
-// wants three of them, or as many as there can be in a title.
+// lettered are the languages that cyrillicLanguage tells apart.
+var lettered = map[string]bool{"ru": true, "uk": true, "be": true, "bg": true, "sr": true, "mk": true, "kk": true}
+
+// cyrillicLanguage tells neighbours apart by the letters that the others don't
+// have; "" where there are too few of them.
 func cyrillicLanguage(sample string) string {
 	var ru, uk, be, sr, mk, kk, total int
 	for _, r := range strings.ToLower(sample) {
@@ -79,45 +82,36 @@ func cyrillicLanguage(sample string) string {
 		}
 		total++
 		switch r {
-		case 'ы', 'э', 'ъ', 'ё':
+		case 'ы', 'э', 'ё':
 			ru++
-		case 'ї', 'є', 'ґ':
+		case 'і', 'ї', 'є', 'ґ':
 			uk++
-		case 'і':
-			uk, be, kk = uk+1, be+1, kk+1
 		case 'ў':
-			be += 3
-		case 'ђ', 'ћ':
-			sr += 2
-		case 'љ', 'њ', 'џ', 'ј':
-			sr, mk = sr+1, mk+1
+			be++
+		case 'ђ', 'ћ', 'љ', 'њ', 'џ', 'ј':
+			sr++
 		case 'ѓ', 'ќ', 'ѕ':
-			mk += 2
+			mk++
 		case 'ә', 'ғ', 'қ', 'ң', 'ө', 'ұ', 'ү', 'һ':
-			kk += 2
+			kk++
 		}
 	}
-	if total == 0 {
-		return ""
+	enough := min(3, 1+total/80) // in a title, one
+	switch {
+	case kk >= enough:
+		return "kk"
+	case be >= enough && be*8 >= uk: // Belarusian has і, and ы and э as Russian has them
+		return "be"
+	case mk >= enough:
+		return "mk"
+	case sr >= enough:
+		return "sr"
+	case uk >= enough && uk > 2*ru:
+		return "uk"
+	case ru >= enough && uk == 0: // Bulgarian has none of the three
+		return "ru"
 	}
-	best, lang, second := 0, "", 0
-	for _, c := range []struct {
-		n    int
-		lang string
-	}{{ru, "ru"}, {uk, "uk"}, {be, "be"}, {sr, "sr"}, {mk, "mk"}, {kk, "kk"}} {
-		if c.n > best {
-			best, lang, second = c.n, c.lang, best
-		} else {
-			second = max(second, c.n)
-		}
-	}
-	if lang == "be" || lang == "kk" { // they have ы and э too
-		return lang
-	}
-	if best >= min(3, 1+total/30) && best > 2*second && lang != "ru" {
-		return lang
-	}
-	return "" // ы and ъ are Bulgarian, Kazakh and Belarusian too: the words decide
+	return ""
 }
 
 // A script is named by its ISO 15924 code.
@@ -131,9 +125,9 @@ var tables = []struct {
 }{
 	{"Latn", []*unicode.RangeTable{unicode.Latin}, 1},
 	{"Cyrl", []*unicode.RangeTable{unicode.Cyrillic}, 1},
-	{"Hani", []*unicode.RangeTable{unicode.Han}, 3},
-	{"Kana", []*unicode.RangeTable{unicode.Hiragana, unicode.Katakana}, 3},
-	{"Hang", []*unicode.RangeTable{unicode.Hangul}, 3},
+	{"Hani", []*unicode.RangeTable{unicode.Han}, 4},
+	{"Kana", []*unicode.RangeTable{unicode.Hiragana, unicode.Katakana}, 4},
+	{"Hang", []*unicode.RangeTable{unicode.Hangul}, 4},
 	{"Arab", []*unicode.RangeTable{unicode.Arabic}, 1},
 	{"Hebr", []*unicode.RangeTable{unicode.Hebrew}, 1},
 	{"Grek", []*unicode.RangeTable{unicode.Greek}, 1},
@@ -192,7 +186,7 @@ func countScripts(s string) scripts {
 // main is the script that most of the text is written in; "" for none. Kana
 // makes Han Japanese from a tenth on: a Japanese headline has little of it.
 func (c scripts) main() string {
-	if kana, han := c.n["Kana"], c.n["Hani"]; kana >= 6 && kana*10 >= kana+han {
+	if kana, han := c.n["Kana"], c.n["Hani"]; kana >= 8 && kana*10 >= kana+han {
 		c.n["Kana"] += han
 		c.n["Hani"] = 0
 	}

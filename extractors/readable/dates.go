@@ -1,6 +1,8 @@
 package readable
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,8 +43,8 @@ func parseTime(s string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// dates sets when the page was published and changed, from its metadata, else
-// from anywhere on the page if search is true.
+// dates sets when the page was published and changed, from its metadata. Where
+// neither they nor the feed tell, the page is searched.
 func (g *gathered) dates(p *Page, root *html.Node, opt Options) {
 	published := []string{
 		g.ld.published, g.meta["article:published_time"], g.meta["datepublished"], g.props["datePublished"],
@@ -64,13 +66,47 @@ func (g *gathered) dates(p *Page, root *html.Node, opt Options) {
 			p.Modified = parseTime(s, opt.Now)
 		}
 	}
-	if p.Published.IsZero() && opt.Published.IsZero() && root != nil {
+	if p.Published.IsZero() && opt.Published.IsZero() {
 		p.Published = searchDate(root, opt)
+		if newYear := p.Published.YearDay() == 1; g.years && (newYear || p.Published.IsZero()) {
+			if t := easternDate(root, opt); !t.IsZero() {
+				p.Published = t
+			}
+		}
 	}
 	if p.Modified.Before(p.Published) {
 		p.Modified = time.Time{}
 	}
 }
+
+// eastern is a date as Chinese and Japanese pages write it beside the title.
+var eastern = regexp.MustCompile(`((?:19|20)\d\d)\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})\s?日(?:[^\d\n]{0,6}?(\d{1,2})[:：](\d\d))?`)
+
+// easternDate is the first such date of the page, one with a time of day
+// before one without. It is in Chinese time. Of some of these htmldate takes no
+// more than the year, and answers the first of January.
+func easternDate(root *html.Node, opt Options) time.Time {
+	var day time.Time
+	for _, m := range eastern.FindAllStringSubmatch(render(root), 20) {
+		n := make([]int, len(m))
+		for i := range m {
+			n[i], _ = strconv.Atoi(m[i]) // what is not there is 0
+		}
+		t := time.Date(n[1], time.Month(n[2]), n[3], n[4], n[5], 0, 0, chinaTime)
+		if int(t.Month()) != n[2] || t.Day() != n[3] || t.Before(earliest) || !opt.Now.IsZero() && t.After(opt.Now) {
+			continue
+		}
+		if m[4] != "" {
+			return t.UTC()
+		}
+		if day.IsZero() {
+			day = time.Date(n[1], time.Month(n[2]), n[3], 0, 0, 0, 0, time.UTC)
+		}
+	}
+	return day
+}
+
+var chinaTime = time.FixedZone("", 8*60*60)
 
 // searchDate looks for a date anywhere on the page.
 func searchDate(root *html.Node, opt Options) time.Time {

@@ -2,6 +2,7 @@ package readable
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"mime"
 	"net/http"
@@ -36,12 +37,12 @@ func Extract(body []byte, opt Options) (page Page, err error) {
 			err = fmt.Errorf("%w: %v", ErrPanic, r)
 		}
 	}()
-	if limit := or(opt.MaxBytes, defaultBytes); len(body) > limit {
+	if limit := cmp.Or(opt.MaxBytes, defaultBytes); len(body) > limit {
 		body = body[:limit]
 		page.Notes = append(page.Notes, NoteTruncated)
 	}
 	if !isHTML(body, opt.ContentType) {
-		return page, fmt.Errorf("%w: %s", ErrNotHTML, firstOf(mediaType(opt.ContentType), "of no known kind"))
+		return page, fmt.Errorf("%w: %s", ErrNotHTML, cmp.Or(mediaType(opt.ContentType), "of no known kind"))
 	}
 	text, charset := Decode(body, opt.ContentType)
 	page.Charset = charset
@@ -57,14 +58,14 @@ func Extract(body []byte, opt Options) (page Page, err error) {
 
 // describe sets everything but the text.
 func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
-	p.Site = line(firstOf(g.ld.site, g.meta["og:site_name"], g.meta["application-name"]))
+	p.Site = line(cmp.Or(g.ld.site, g.meta["og:site_name"], g.meta["application-name"]))
 	p.Title = g.chooseTitle(opt.Title, p.Site)
 	p.Author = g.author(p.Site)
-	p.Summary = line(firstOf(g.first("og:description", "description", "twitter:description"), g.ld.summary))
-	p.Section = firstOf(g.first("article:section"), line(g.ld.section))
-	p.Lang = primary(firstOf(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
-	p.Canonical = g.absolute(opt.URL, firstOf(g.canon, g.meta["og:url"]))
-	p.Image = g.absolute(opt.URL, firstOf(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
+	p.Summary = line(cmp.Or(g.first("og:description", "description", "twitter:description"), g.ld.summary))
+	p.Section = cmp.Or(g.first("article:section"), line(g.ld.section))
+	p.Lang = primary(cmp.Or(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
+	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
+	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
 	g.dates(p, root, opt)
 }
 
@@ -75,7 +76,7 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options) {
 	strip := newStripper(g, p, opt)
 	plain := strip.top(paragraphs(doc)) // first, because readability rewrites the tree
 
-	if g.nodes <= or(opt.MaxNodes, defaultNodes) {
+	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
 		text, byline := readableText(root, opt.URL)
 		p.Text, p.Method = strip.top(text), MethodReadability
 		if p.Author == "" {
@@ -139,13 +140,11 @@ func (l *linked) text() string {
 // HTML, and HTML nothing at all.
 func isHTML(body []byte, contentType string) bool {
 	sniffed := mediaType(http.DetectContentType(body))
-	wide := strings.HasPrefix(mediaParam(contentType), "utf-16") || bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff"))
-	if !strings.HasPrefix(sniffed, "text/") && !wide {
-		if enc, _ := detectUTF16(body); enc == nil && (sniffed != "application/octet-stream" || bytes.IndexByte(body[:min(len(body), 512)], 0) >= 0) {
-			return false
-		}
+	if !strings.HasPrefix(sniffed, "text/") && !isUTF16(body, contentType) &&
+		(sniffed != "application/octet-stream" || bytes.IndexByte(body[:min(len(body), 512)], 0) >= 0) {
+		return false
 	}
-	switch mt := mediaType(contentType); mt {
+	switch mediaType(contentType) {
 	case "text/html", "application/xhtml+xml":
 		return true
 	case "", "text/plain", "text/xml", "application/xml", "application/octet-stream", "binary/octet-stream", "unknown/unknown", "*/*":
@@ -173,7 +172,17 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(mt))
 }
 
-func mediaParam(contentType string) string { return strings.ToLower(headerCharset(contentType)) }
+// isUTF16 says whether the zero bytes in a body are those of UTF-16.
+func isUTF16(body []byte, contentType string) bool {
+	if strings.HasPrefix(strings.ToLower(headerCharset(contentType)), "utf-16") {
+		return true
+	}
+	_, name, _ := decodeBOM(body[:min(len(body), 512)])
+	if name == "" {
+		_, name = detectUTF16(body)
+	}
+	return strings.HasPrefix(name, "utf-16")
+}
 
 // author is who wrote the article, by its metadata.
 func (g *gathered) author(site string) string {
@@ -232,11 +241,4 @@ func primary(tag string) string {
 		}
 	}
 	return tag
-}
-
-func or(v, standard int) int {
-	if v > 0 {
-		return v
-	}
-	return standard
 }

@@ -1,6 +1,7 @@
 package readable
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -18,6 +19,7 @@ type gathered struct {
 	base  string            // base href
 	ld    linked
 	props map[string]string // itemprop=datePublished… on elements other than meta
+	years bool              // 年 stands somewhere: there may be an eastern date
 }
 
 // maxHeads is how many first-order headings are kept as likely titles.
@@ -32,8 +34,11 @@ func gather(root *html.Node) *gathered {
 
 func (g *gathered) walk(n *html.Node) {
 	g.nodes++
-	if n.Type == html.ElementNode && n.Namespace == "" {
+	switch {
+	case n.Type == html.ElementNode && n.Namespace == "":
 		g.element(n)
+	case n.Type == html.TextNode && !g.years:
+		g.years = strings.Contains(n.Data, "年")
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		g.walk(c)
@@ -43,7 +48,7 @@ func (g *gathered) walk(n *html.Node) {
 func (g *gathered) element(n *html.Node) {
 	switch n.Data {
 	case "html":
-		g.lang = firstOf(attr(n, "lang"), attr(n, "xml:lang"))
+		g.lang = cmp.Or(attr(n, "lang"), attr(n, "xml:lang"))
 	case "title":
 		if g.title == "" {
 			g.title = line(content(n))
@@ -55,7 +60,7 @@ func (g *gathered) element(n *html.Node) {
 			}
 		}
 	case "base":
-		g.base = firstOf(g.base, attr(n, "href"))
+		g.base = cmp.Or(g.base, attr(n, "href"))
 	case "link":
 		if g.canon == "" && strings.EqualFold(strings.TrimSpace(attr(n, "rel")), "canonical") {
 			g.canon = strings.TrimSpace(attr(n, "href"))
@@ -89,7 +94,7 @@ func (g *gathered) itemprop(n *html.Node) {
 	switch prop := attr(n, "itemprop"); prop {
 	case "datePublished", "dateModified":
 		if g.props[prop] == "" {
-			g.props[prop] = firstOf(attr(n, "datetime"), attr(n, "content"))
+			g.props[prop] = cmp.Or(attr(n, "datetime"), attr(n, "content"))
 		}
 	}
 }
@@ -153,13 +158,4 @@ func line(s string) string {
 	var r renderer
 	r.text(s)
 	return r.out.String()
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

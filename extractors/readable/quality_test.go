@@ -85,7 +85,7 @@ type score struct {
 func TestQuality(t *testing.T) {
 	pages := goldPages(t)
 	if !*all {
-		pages = sample(pages, 24)
+		pages = sample(pages, 16)
 	}
 	dir := corpus(t)
 	scores := make(map[string]*score)

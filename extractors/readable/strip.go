@@ -7,6 +7,7 @@ import (
 
 const (
 	topBlocks    = 8  // blocks at the top among which repeated matter is looked for
+	standfirsts  = 3  // of these may be a standfirst
 	shortBlock   = 18 // words of a byline or date line at most
 	coveredShare = 0.8
 )
@@ -91,7 +92,7 @@ func (s *stripper) top(text string) string {
 			kept = append(kept, blocks[i:]...)
 			break
 		}
-		if b = s.lines(b); b == "" || s.repeats(b, blocks[i+1:]) {
+		if b = s.lines(b); b == "" || i < standfirsts && repeats(b, blocks[i+1:]) {
 			continue
 		}
 		kept = append(kept, b)
@@ -135,7 +136,7 @@ func (s *stripper) isFurniture(l string) bool {
 	if len(ws) == 0 {
 		return true
 	}
-	if n := Weight(l); len(ws) > shortBlock && n > 3*2*shortBlock {
+	if len(ws) > shortBlock && Weight(l) > 6*shortBlock {
 		return false
 	}
 	if creditLine(l, len(ws)) {
@@ -168,7 +169,7 @@ func creditLine(l string, n int) bool {
 }
 
 // repeats says whether the text after it says all of a short block again.
-func (s *stripper) repeats(block string, after []string) bool {
+func repeats(block string, after []string) bool {
 	ws := words(block)
 	if len(ws) < 5 || len(ws) > 120 {
 		return false

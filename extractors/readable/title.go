@@ -1,6 +1,7 @@
 package readable
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,7 +26,7 @@ func (g *gathered) chooseTitle(hint, site string) string {
 			}
 		}
 	}
-	if t := firstOf(og, headline); t != "" && !sameTitle(t, site) {
+	if t := cmp.Or(og, headline); t != "" && !sameTitle(t, site) {
 		return t
 	}
 	if t := trimSite(g.title, site, ""); t != "" && !sameTitle(t, site) {
@@ -34,7 +35,7 @@ func (g *gathered) chooseTitle(hint, site string) string {
 	if len(g.heads) == 1 {
 		return g.heads[0]
 	}
-	return firstOf(hint, g.title)
+	return cmp.Or(hint, g.title)
 }
 
 // trimSite takes the site's name off the end of a title. Where the name is not
