@@ -84,6 +84,9 @@ func (p *process) settings(cmd *cobra.Command) (config.Config, error) {
 	over(&cfg.NATS.URL, p.nats)
 	over(&cfg.Log.Level, p.level)
 	over(&cfg.Log.Format, p.format)
+	if cfg.Web.TokenFile == "" {
+		cfg.Web.Token = os.Getenv("NEWSWATCH_TOKEN")
+	}
 	if len(p.roles) > 0 {
 		cfg.Roles = p.roles
 	}
