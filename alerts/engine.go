@@ -50,7 +50,9 @@ type engineMetrics struct {
 
 // New is an engine without watches.
 func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) *Engine {
-	cfg.Spans = cmp.Or(cfg.Spans, defaultSpans)
+	if cfg.Spans < 1 {
+		cfg.Spans = defaultSpans
+	}
 	e := &Engine{lg: lg.With("component", "alerts"), cfg: cfg, now: time.Now, metrics: newEngineMetrics(reg)}
 	e.state.Store(&watches{set: query.NewSet(nil)})
 	return e

@@ -72,7 +72,7 @@ func missing(q *query.Query, d *query.Doc) []Missing {
 		case *query.Not:
 			m.Why = "excluded, and in the article"
 		case *query.Near:
-			m.Why = "not so near each other"
+			m.Why = "nowhere so near each other"
 		case *query.Time:
 			m.Why = fmt.Sprintf("published %s", d.Article.Published.UTC().Format("2006-01-02 15:04 MST"))
 		case *query.Keyword, *query.Has, *query.Is:

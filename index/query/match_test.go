@@ -267,12 +267,12 @@ func randomArticle(r *rand.Rand) *pipeline.Article {
 func TestSetIsEachQuery(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	queries := make(map[string]*Query)
-	for i := range 600 {
+	for i := range 400 {
 		queries[fmt.Sprintf("w%03d", i)] = mustParse(t, randomQuery(r, 3))
 	}
 	set := NewSet(queries)
 	matched := 0
-	for range 200 {
+	for range 100 {
 		d := NewDoc(randomArticle(r))
 		var want []Hit
 		for id, q := range queries {

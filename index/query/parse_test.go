@@ -287,7 +287,7 @@ func randomQuery(r *rand.Rand, depth int) string {
 
 func TestStringParsesToTheSameTree(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 5000 {
+	for range 3000 {
 		text := randomQuery(r, 4)
 		checkCanonical(t, mustParse(t, text))
 	}

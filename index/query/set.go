@@ -70,9 +70,6 @@ func (s *Set) add(i int32, q *Query) {
 	}
 }
 
-// Len is how many queries there are.
-func (s *Set) Len() int { return len(s.ids) }
-
 // Match is the queries that match d, by id. It is what [Query.Match] of each
 // says.
 func (s *Set) Match(d *Doc) []Hit {
