@@ -120,9 +120,8 @@ func (a *App) open(ctx context.Context) error {
 		a.onClose("fetch", func(context.Context) error { a.client.Close(); return nil })
 	}
 	if a.opts.has(RoleExtract) || a.opts.has(RoleWeb) {
-		a.tagger = newTagger(a.lg, a.catalog.Snapshot())
-		cancel := a.catalog.Subscribe(a.tagger.follow)
-		a.onClose("tagger", func(context.Context) error { cancel(); return nil })
+		a.tagger = &tagger{lg: a.lg.With("component", "tags")}
+		a.follow(catalog.KindEntity, func(c *catalog.Catalog) { a.tagger.compile(c.Entities) })
 	}
 	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openIndex, a.openAlerts} {
 		if err := open(ctx); err != nil {

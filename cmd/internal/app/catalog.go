@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +20,9 @@ import (
 // seedKey marks in the checkpoints bucket that the catalog was seeded, so that
 // what a user deletes does not come back with the next start.
 const seedKey = "seed.catalog"
+
+// filesKey remembers there which catalog files were configured last.
+const filesKey = "seed.files"
 
 func (a *App) openCatalog(ctx context.Context) error {
 	kv, err := a.node.KV(ctx, pipeline.BucketCatalog)
@@ -33,6 +39,9 @@ func (a *App) openCatalog(ctx context.Context) error {
 	a.onClose("catalog", func(context.Context) error { a.catalog.Close(); return nil })
 	files := a.opts.Config.Catalog
 	if len(files) == 0 {
+		if err := a.forget(ctx, nil); err != nil {
+			return err
+		}
 		return a.seed(ctx)
 	}
 	if err := a.unseed(ctx); err != nil {
@@ -44,12 +53,64 @@ func (a *App) openCatalog(ctx context.Context) error {
 		return err
 	}
 	a.onClose("catalog files", func(context.Context) error { cancel(); a.files.Wait(); return nil })
+	if err := a.forget(ctx, files); err != nil { // after: a new file may have taken objects over
+		return err
+	}
 	// A file that is bad at the first start is worth stopping for: there is
 	// nothing to watch. Later, the catalog as it was goes on being watched.
 	if err := a.files.Err(); err != nil && a.catalog.Snapshot().Len() == 0 {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	return nil
+}
+
+// follow calls fn with the catalog as it is now and after each change of a kind,
+// one call at a time. Subscribed first and read under the lock, the last call
+// always has the latest.
+func (a *App) follow(kind string, fn func(*catalog.Catalog)) {
+	var mu sync.Mutex
+	latest := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		fn(a.catalog.Snapshot())
+	}
+	cancel := a.catalog.Subscribe(func(_, _ *catalog.Catalog, events []catalog.Event) {
+		if slices.ContainsFunc(events, func(e catalog.Event) bool { return e.Kind == kind }) {
+			latest()
+		}
+	})
+	a.onClose("followers of "+kind, func(context.Context) error { cancel(); return nil })
+	latest()
+}
+
+// forget takes out what catalog files hold that are configured no more.
+func (a *App) forget(ctx context.Context, files []string) error {
+	marks, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return err
+	}
+	var before []string
+	last, err := marks.Get(ctx, filesKey)
+	if err == nil {
+		err = json.Unmarshal(last.Value, &before)
+	}
+	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+		return fmt.Errorf("catalog files of the last run: %w", err)
+	}
+	for _, file := range before {
+		if slices.Contains(files, file) {
+			continue
+		}
+		if _, err := a.catalog.Apply(ctx, &catalog.Catalog{}, file); err != nil {
+			a.lg.Warn("a catalog file is configured no more, and what it held is still in use", "file", file, "error", err)
+		}
+	}
+	now, err := json.Marshal(files)
+	if err != nil {
+		return err
+	}
+	_, err = marks.Put(ctx, filesKey, now)
+	return err
 }
 
 // seed puts the seed into a catalog that never had one.
@@ -111,21 +172,6 @@ func (a *App) unseed(ctx context.Context) error {
 type tagger struct {
 	lg *slog.Logger
 	m  atomic.Pointer[tags.Matcher]
-}
-
-func newTagger(lg *slog.Logger, c *catalog.Catalog) *tagger {
-	t := &tagger{lg: lg.With("component", "tags")}
-	t.compile(c.Entities)
-	return t
-}
-
-func (t *tagger) follow(_, c *catalog.Catalog, events []catalog.Event) {
-	for _, e := range events {
-		if e.Kind == catalog.KindEntity {
-			t.compile(c.Entities)
-			return
-		}
-	}
 }
 
 func (t *tagger) compile(entities []catalog.Entity) {

@@ -35,23 +35,8 @@ func (a *App) openFetch(ctx context.Context) error {
 	// vouches for: every feed is then asked once without.
 	cfg.Distrust = a.node.Unclean()
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
-	a.poller.SetSources(a.catalog.Snapshot().Sources)
-	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {
-		if touches(events, catalog.KindSource) {
-			a.poller.SetSources(c.Sources)
-		}
-	})
-	a.onClose("poller", func(context.Context) error { cancel(); return nil })
+	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
 	return nil
-}
-
-func touches(events []catalog.Event, kind string) bool {
-	for _, e := range events {
-		if e.Kind == kind {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *App) serveFeeds(ctx context.Context) error {
@@ -177,7 +162,7 @@ func (a *App) openAlerts(context.Context) error {
 		return nil
 	}
 	a.engine = alerts.New(a.lg, a.reg, a.opts.Config.Alerts)
-	a.engine.SetWatches(a.catalog.Snapshot().Watches)
+	a.follow(catalog.KindWatch, func(c *catalog.Catalog) { a.engine.SetWatches(c.Watches) })
 	// By the same guard as everything that goes to addresses others chose.
 	public, err := fetch.NewHTTPClient(a.opts.Config.Fetch, false)
 	if err != nil {
@@ -188,17 +173,8 @@ func (a *App) openAlerts(context.Context) error {
 		return err
 	}
 	channels := notify.NewSet(a.lg, notify.Clients{Public: public, Private: private})
-	channels.SetChannels(a.catalog.Snapshot().Channels)
+	a.follow(catalog.KindChannel, func(c *catalog.Catalog) { channels.SetChannels(c.Channels) })
 	a.outbox = alerts.NewOutbox(a.lg, a.reg, outbox{a.node, a.node}, channels, a.opts.Config.Alerts)
-	cancel := a.catalog.Subscribe(func(_, c *catalog.Catalog, events []catalog.Event) {
-		if touches(events, catalog.KindWatch) {
-			a.engine.SetWatches(c.Watches)
-		}
-		if touches(events, catalog.KindChannel) {
-			channels.SetChannels(c.Channels)
-		}
-	})
-	a.onClose("alerts", func(context.Context) error { cancel(); return nil })
 	return nil
 }
 
