@@ -3,6 +3,7 @@ package tags
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -156,23 +157,45 @@ func settle(same []hit) []hit {
 	return same
 }
 
+// place is a hit that no other covers, and those at the same place or inside it.
+type place struct {
+	start, end int
+	hits       []hit
+}
+
 // weigh keeps, of hits that overlap, the longest, and inside it those of other
 // entities, marked nested.
 func (t *tagger) weigh(hits []hit) []hit {
+	if len(hits) == 1 {
+		return hits
+	}
 	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.end-b.start, a.end-a.start) })
-	kept := hits[:0]
+	// Places don't overlap and stand in order, so that a text of one name over
+	// and over costs no more than it must.
+	var places []place
 	for _, h := range hits {
-		if t.fit(kept, &h) {
-			kept = append(kept, h)
+		i := sort.Search(len(places), func(i int) bool { return places[i].end > h.start })
+		switch {
+		case i == len(places) || places[i].start >= h.end:
+			places = slices.Insert(places, i, place{h.start, h.end, []hit{h}})
+		case t.fits(&places[i], &h):
+			places[i].hits = append(places[i].hits, h)
 		}
+	}
+	kept := hits[:0]
+	for _, p := range places {
+		kept = append(kept, p.hits...)
 	}
 	return kept
 }
 
-// fit reports whether a hit stands beside the longer ones kept before it, and
-// marks it nested where it lies inside one of another entity.
-func (t *tagger) fit(kept []hit, h *hit) bool {
-	for _, k := range kept {
+// fits reports whether a hit no longer than any in the place stands beside them,
+// and marks it nested where it lies inside one of another entity.
+func (t *tagger) fits(p *place, h *hit) bool {
+	if p.start > h.start || h.end > p.end {
+		return false
+	}
+	for _, k := range p.hits {
 		if k.end <= h.start || h.end <= k.start || samePlace(k, *h) {
 			continue
 		}
