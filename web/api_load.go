@@ -79,33 +79,35 @@ func (s *Server) routeLoad() {
 
 	// The command line's load, for backfill: long bodies, rarely.
 	load := op(http.MethodPost, "/articles", "load-articles", "search", "Take in whole articles that need no page")
-	load.RequestBody = jsonl(reflect.TypeFor[loadLine](), "one article a line. A bad line is refused and stops nothing.")
 	load.Responses = map[string]*huma.Response{"200": {
 		Description: "What became of each line",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: reg.Schema(reflect.TypeFor[loadResult](), true, "")}},
 	}}
 	huma.Register(s.api, load, s.apiLoad)
+	// What the body is like goes into the document only: an operation that has
+	// a request body when it is registered gets it read whole, and parsed.
+	s.api.OpenAPI().Paths[load.Path].Post.RequestBody = jsonl(reflect.TypeFor[loadLine](), "one article a line. A bad line is refused and stops nothing.")
 
 	// Scripts that want to see what a stage does, rarely.
-	filter := func(path, summary, in, out string) huma.Operation {
+	filter := func(path, summary, in, out string, f Filter) {
 		o := op(http.MethodPost, path, path[1:], "stages", summary)
-		o.RequestBody = jsonl(reflect.TypeFor[map[string]any](), in)
 		o.Responses = map[string]*huma.Response{"200": {
 			Description: "JSON Lines: " + out,
 			Content:     map[string]*huma.MediaType{"application/jsonl": {}},
 		}}
-		return o
-	}
-	huma.Register(s.api, filter("/tag", "Find the mentions in texts",
-		`{"id","lang"?,"title"?,"text"}`,
-		`{"id","mentions":[{"entity","name","field","start","end","text","rule","confidence"}]}; offsets in bytes of UTF-8`),
-		func(context.Context, *struct{}) (*huma.StreamResponse, error) { return s.filtered("Tag", s.deps.Tag) })
-	huma.Register(s.api, filter("/extract", "Find the article in pages",
-		`{"id","url","html","lang"?}`,
-		`{"id","title","text","author","published","lang","canonical","method","error"?}`),
-		func(context.Context, *struct{}) (*huma.StreamResponse, error) {
-			return s.filtered("Extract", s.deps.Extract)
+		huma.Register(s.api, o, func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+			return s.filtered(summary, f)
 		})
+		s.api.OpenAPI().Paths[o.Path].Post.RequestBody = jsonl(reflect.TypeFor[map[string]any](), in)
+	}
+	filter("/tag", "Find the mentions in texts",
+		`{"id","lang"?,"title"?,"text"}`,
+		`{"id","mentions":[{"entity","name","field","start","end","text","rule","confidence"}]}; offsets in bytes of UTF-8`,
+		s.deps.Tag)
+	filter("/extract", "Find the article in pages",
+		`{"id","url","html","lang"?}`,
+		`{"id","title","text","author","published","lang","canonical","method","error"?}`,
+		s.deps.Extract)
 }
 
 func (s *Server) apiLoad(_ context.Context, in *loadInput) (*huma.StreamResponse, error) {

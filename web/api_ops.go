@@ -37,20 +37,21 @@ func (s *Server) routeAlerts() {
 }
 
 type deadListInput struct {
-	listInput
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Items wanted."`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before."`
 	Stage  string `query:"stage" doc:"Only of this stage."`
 	Reason string `query:"reason" doc:"Only with this reason."`
 }
 
-// deadLetter is a dead letter with the message that was set aside.
-type deadLetter struct {
+// deadDetail is a dead letter with the message that was set aside.
+type deadDetail struct {
 	pipeline.DeadLetter
 	Body       string `json:"body,omitempty" doc:"The message, where it is text."`
 	BodyBase64 []byte `json:"body_base64,omitempty" doc:"The message, where it is not."`
 }
 
-func withBody(d pipeline.DeadLetter) deadLetter {
-	l := deadLetter{DeadLetter: d}
+func withBody(d pipeline.DeadLetter) deadDetail {
+	l := deadDetail{DeadLetter: d}
 	if utf8.Valid(d.Body) {
 		l.Body = string(d.Body)
 	} else {
@@ -73,7 +74,7 @@ func (s *Server) routeDead() {
 			return newList(letters, next), nil
 		})
 	huma.Register(s.api, op(http.MethodGet, "/dead/{id}", "get-dead", "operation", "One dead letter with its message"),
-		func(ctx context.Context, in *idInput) (*struct{ Body deadLetter }, error) {
+		func(ctx context.Context, in *idInput) (*struct{ Body deadDetail }, error) {
 			if s.deps.Dead == nil {
 				return nil, notHere("Dead letters")
 			}
@@ -81,7 +82,7 @@ func (s *Server) routeDead() {
 			if err != nil {
 				return nil, s.problemOf(ctx, "Dead letter "+in.ID, err)
 			}
-			return &struct{ Body deadLetter }{withBody(d)}, nil
+			return &struct{ Body deadDetail }{withBody(d)}, nil
 		})
 	huma.Register(s.api, op(http.MethodPost, "/dead/{id}:replay", "replay-dead", "operation", "Hand a dead letter to its stage again"),
 		func(ctx context.Context, in *idInput) (*struct{}, error) { return nil, s.settleDead(ctx, in.ID, true) })

@@ -149,7 +149,7 @@ type moment struct {
 
 func (s *Server) moment(t time.Time) moment {
 	if t.IsZero() {
-		return moment{Age: "never"}
+		return moment{Age: "–"}
 	}
 	t = t.UTC()
 	return moment{

@@ -74,7 +74,7 @@ func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) {
 func (s *Server) alertRow(a pipeline.Alert, n names) alertRow {
 	row := alertRow{
 		URL: "/alerts/" + url.PathEscape(a.ID), Watch: a.WatchName,
-		Title: a.Article.Title, Lang: a.Article.Lang, Source: n.source(a.Article.Source), Original: a.Article.URL,
+		Title: a.Article.Title, Lang: a.Article.Lang, Source: n.source(a.Article.Source), Original: outside(a.Article.URL),
 		Queued: s.moment(a.Queued), State: a.State, Failed: a.State == pipeline.AlertFailed,
 	}
 	if row.Watch == "" {
@@ -109,7 +109,7 @@ func (s *Server) alertView(a pipeline.Alert) alertPage {
 	n := s.names()
 	p := alertPage{
 		Alert: s.alertRow(a, n), ID: a.ID, JSON: apiPrefix + "/alerts/" + url.PathEscape(a.ID),
-		Kind: a.Kind, ArticleURL: "/articles/" + a.Article.ID,
+		Kind: a.Kind, ArticleURL: articleURL(a.Article.ID),
 		Query: a.Receipt.Query, SearchURL: searchState{Query: a.Receipt.Query}.url(),
 		Group: groupNotes[a.Receipt.Group], WatchVersion: a.Receipt.WatchVersion,
 	}

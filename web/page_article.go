@@ -66,10 +66,10 @@ func (s *Server) articleView(a pipeline.Article) articlePage {
 	n := s.names()
 	titles := mentionsIn(a, pipeline.FieldTitle)
 	p := articlePage{
-		chrome: s.chrome("search", a.Title), ID: a.ID, JSON: apiPrefix + "/articles/" + a.ID,
+		chrome: s.chrome("search", a.Title), ID: a.ID, JSON: apiPrefix + articleURL(a.ID),
 		Heading: mentionPieces(a.Title, 0, len(a.Title), titles, n),
 		Source:  n.source(a.Source), SourceURL: searchState{Query: term("source", a.Source)}.url(),
-		Author: a.Author, Lang: a.Lang, Published: s.moment(a.Published), Original: a.URL,
+		Author: a.Author, Lang: a.Lang, Published: s.moment(a.Published), Original: outside(a.URL),
 		Paragraphs: paragraphs(a.Text, mentionsIn(a, pipeline.FieldText), n),
 		Feeds:      a.Feeds,
 	}
@@ -86,7 +86,7 @@ func (s *Server) articleView(a pipeline.Article) articlePage {
 		p.Country = countryName(a.Country)
 	}
 	if a.CopyOf != "" {
-		p.CopyOf = "/articles/" + a.CopyOf
+		p.CopyOf = articleURL(a.CopyOf)
 	}
 	if a.Story != "" {
 		p.StoryURL = searchState{Query: term("story", a.Story), Collapse: "none"}.url()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -258,7 +259,7 @@ func facetLink(st searchState, field string, c pipeline.FacetCount, n names, now
 
 func (s *Server) hit(h pipeline.Hit, st searchState, n names, now time.Time) hitView {
 	v := hitView{
-		URL: "/articles/" + h.ID, Original: h.URL, Title: h.Title, Snippet: safeSnippet(h.Snippet),
+		URL: articleURL(h.ID), Original: outside(h.URL), Title: h.Title, Snippet: safeSnippet(h.Snippet),
 		Source: n.source(h.Source), SourceURL: termURL(st, "source", h.Source, now),
 		Lang: h.Lang, Published: s.moment(h.Published),
 	}
@@ -278,6 +279,19 @@ func (s *Server) hit(h pipeline.Hit, st searchState, n names, now time.Time) hit
 		}
 	}
 	return v
+}
+
+// articleURL is the page of an article.
+func articleURL(id string) string { return "/articles/" + url.PathEscape(id) }
+
+// outside is an address that may be linked to, or empty: what feeds give as
+// links is anything.
+func outside(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return raw
 }
 
 // termURL narrows the search by a term; where that can't be said, or it is

@@ -127,10 +127,14 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 		page.States = append(page.States, fact{state, number(st.Feeds.States[state])})
 	}
 	for _, f := range st.Feeds.Failing {
-		page.Failing = append(page.Failing, feedRow{
+		row := feedRow{
 			Source: n.source(f.Source), URL: f.URL, State: f.State, Reason: f.Reason, Failures: number(f.Failures),
 			LastOK: s.moment(f.LastOK), NextDue: s.moment(f.NextDue),
-		})
+		}
+		if f.LastOK.IsZero() {
+			row.LastOK.Age = "never"
+		}
+		page.Failing = append(page.Failing, row)
 	}
 	page.Index = []fact{
 		{"Articles", number(st.Index.Documents)}, {"Size", size(st.Index.Bytes)},

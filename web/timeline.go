@@ -15,6 +15,7 @@ const (
 	barWidth  = 8
 	barHeight = 60
 	maxBars   = 92 // three months of days; longer spans are counted by week and more
+	minBars   = 14 // so that two days are not two walls
 )
 
 // A timelineView is the counts per day (or per so many days) as bars.
@@ -28,17 +29,17 @@ type timelineView struct {
 }
 
 type barView struct {
-	Label         string // 16 Dec 2015: 12 articles
-	Day           string
-	Count         int
-	URL           string
-	X, Y, W, H    string
-	HitX, HitW    string // of the area that can be clicked
-	FullHeight    string
-	CountWithUnit string
+	Label      string // 16 Dec 2015: 12 articles
+	Day        string
+	Count      string
+	URL        string
+	X, Y, W, H string
+	HitX, HitW string // of the area that can be clicked
+	FullHeight string
 }
 
-// timeline lays out the bars, each a link to its days. Nil: nothing to show.
+// timeline lays out the bars, each a link to its days. Nil: nothing to choose
+// from.
 func timeline(counts []pipeline.TimeCount, st searchState) *timelineView {
 	counts = slices.DeleteFunc(slices.Clone(counts), func(c pipeline.TimeCount) bool { return c.Count <= 0 })
 	if len(counts) == 0 {
@@ -48,6 +49,12 @@ func timeline(counts []pipeline.TimeCount, st searchState) *timelineView {
 	const day = 24 * time.Hour
 	first, last := counts[0].T.UTC().Truncate(day), counts[len(counts)-1].T.UTC().Truncate(day)
 	days := int(last.Sub(first)/day) + 1
+	if days == 1 {
+		return nil
+	}
+	if days < minBars {
+		first, days = last.AddDate(0, 0, 1-minBars), minBars
+	}
 	step, unit := barDays(days)
 
 	bars := make([]int, (days+step-1)/step)
@@ -69,7 +76,7 @@ func timeline(counts []pipeline.TimeCount, st searchState) *timelineView {
 		from := first.AddDate(0, 0, i*step)
 		h := max(2, n*barHeight/peak) // what is there is seen
 		b := barView{
-			Day: from.Format("2 Jan 2006"), Count: n, CountWithUnit: count(n, "article", "articles"),
+			Day: from.Format("2 Jan 2006"), Count: number(n),
 			URL: st.between(from.Format(time.DateOnly), from.AddDate(0, 0, step).Format(time.DateOnly)).url(),
 			X:   strconv.Itoa(i*barPitch + (barPitch-barWidth)/2), Y: strconv.Itoa(barHeight - h),
 			W: strconv.Itoa(barWidth), H: strconv.Itoa(h),
@@ -78,7 +85,7 @@ func timeline(counts []pipeline.TimeCount, st searchState) *timelineView {
 		if step > 1 {
 			b.Day += " – " + from.AddDate(0, 0, step-1).Format("2 Jan 2006")
 		}
-		b.Label = b.Day + ": " + b.CountWithUnit
+		b.Label = b.Day + ": " + count(n, "article", "articles")
 		v.Bars = append(v.Bars, b)
 	}
 	return v

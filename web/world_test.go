@@ -1,0 +1,563 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/newswatch/newswatch/index/query"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// noon is when the tests happen.
+var noon = time.Date(2015, 12, 16, 12, 0, 0, 0, time.UTC)
+
+const worldCatalog = `
+entities:
+  - { id: huawei, name: Huawei, kind: organization, wikidata: Q160120, names: [Huawei, { text: 华为, lang: zh }, { text: Хуавей, lang: ru }] }
+  - { id: alibaba, name: Alibaba, kind: organization, names: [Alibaba, { text: 阿里巴巴, lang: zh }] }
+  - { id: medvedev, name: Dmitry Medvedev, kind: person, names: [Medvedev, { text: Медведев, lang: ru }, { text: 梅德韦杰夫, lang: zh }] }
+  - { id: wic, name: World Internet Conference, kind: event, names: [World Internet Conference, { text: 世界互联网大会, lang: zh }] }
+sources:
+  - { id: pacific-wire, name: Pacific Wire, home: "https://wire.example", country: US, lang: en, tags: [agency], feeds: [{ url: "https://wire.example/rss" }] }
+  - { id: vestnik, name: Вестник связи, home: "https://www.vestnik.example", country: RU, lang: ru, tags: [daily], feeds: [{ url: "https://vestnik.example/rss" }] }
+  - { id: jiangnan, name: 江南日报, home: "https://jiangnan.example", country: CN, lang: zh, tags: [daily, "world news"], feeds: [{ url: "https://jiangnan.example/feed" }] }
+channels:
+  - { id: desk, kind: log }
+  - { id: hook, kind: webhook, url: "https://hooks.example/nw" }
+watches:
+  - { id: huawei-news, name: Huawei in the news, query: "entity:huawei", to: [desk, hook] }
+`
+
+// told is what the articles of the world are made of.
+var told = []struct {
+	source, lang, title, text string
+}{
+	{
+		"pacific-wire", "en", "World Internet Conference opens in Wuzhen under tight security",
+		"WUZHEN, China - The second World Internet Conference opened on Wednesday in the canal town of Wuzhen.\n\nDmitry Medvedev followed Xi Jinping on the stage. Huawei showed masts put up for the week, and Alibaba showed its shop.\n\nInside the zone foreign sites could be reached, delegates said.",
+	},
+	{
+		"vestnik", "ru", "Медведев в Учжэне: ни одно государство не должно управлять сетью в одиночку, заявил премьер на открытии конференции",
+		"УЧЖЭНЬ. Дмитрий Медведев выступил на открытии конференции.\n\nКомпания Хуавей показала новое оборудование связи. Санкции против неё в России не обсуждались.",
+	},
+	{
+		"jiangnan", "zh", "第二届世界互联网大会在乌镇开幕",
+		"第二届世界互联网大会今天在浙江乌镇开幕，来自一百二十多个国家和地区的两千多名代表出席。\n\n华为展示了新一代通信设备，阿里巴巴介绍了跨境电商平台。俄罗斯总理梅德韦杰夫在开幕式上致辞。",
+	},
+	{
+		"pacific-wire", "en", "Huawei to open a storage laboratory with a Moscow institute",
+		"MOSCOW - Huawei will open a laboratory for data storage together with a technical institute.\n\nForty engineers are to work there from spring.",
+	},
+	{
+		"jiangnan", "zh", "华为与莫斯科研究所合建存储实验室",
+		"华为将与莫斯科一家技术研究所合建数据存储实验室，四十名工程师将于明年春天入驻。",
+	},
+	{
+		"vestnik", "ru", "Хуавей откроет лабораторию хранения данных вместе с московским институтом",
+		"Компания Хуавей откроет лабораторию хранения данных вместе с одним из московских институтов.",
+	},
+}
+
+// A world is values behind the server's interfaces: a few articles in three
+// languages, searched with the real query language, and what else there is.
+type world struct {
+	mu       sync.Mutex
+	catalog  *catalog.Catalog
+	articles []pipeline.Article // newest first
+	alerts   []pipeline.Alert
+	dead     []pipeline.DeadLetter
+	status   Status
+	loaded   []pipeline.Item
+
+	replayed, dropped []string
+	searched          pipeline.SearchRequest // the last one
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	c, err := catalog.Parse("world.yaml", []byte(worldCatalog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{catalog: c.Sorted()}
+	for i := range 42 {
+		w.articles = append(w.articles, w.article(i))
+	}
+	first := w.articles[0]
+	w.alerts = []pipeline.Alert{sentAlert(first), failedAlert(w.articles[2])}
+	w.dead = []pipeline.DeadLetter{{
+		ID: "7", Stage: "extract", Reason: "panic", Error: "index out of range [3] with length 3", Key: first.Key,
+		Stream: "ITEMS", Subject: "item.3." + first.Key + ".0a1b2c3d", Seq: 99, Deliveries: 5,
+		FirstFailed: noon.Add(-time.Hour), At: noon.Add(-50 * time.Minute), Size: 1432, Body: []byte(`{"key":"x"}`),
+	}, {
+		ID: "3", Stage: "index", Reason: "decode", Error: "bad", Body: []byte{0xff, 0xfe}, At: noon.Add(-2 * time.Hour),
+	}}
+	w.status = Status{
+		Version: "1.2.3", Started: noon.Add(-3 * time.Hour), UptimeS: 10800, Roles: []string{"fetch", "index", "web"},
+		Stages: []pipeline.StageStatus{
+			{Stage: "extract", Stream: "ITEMS", Pending: 1234, InFlight: 8, Retrying: 3, Seq: 56789, LastSeen: noon.Add(-time.Second)},
+			{Stage: "index", Stream: "ARTICLES", Seq: 42, LastSeen: noon.Add(-time.Minute)},
+		},
+		Streams: []pipeline.StreamStatus{{Stream: "ITEMS", Messages: 98765, Bytes: 123 << 20, MaxBytes: 8 << 30, FirstSeq: 1, LastSeq: 98765}},
+		Feeds: FeedsStatus{
+			Total: 60, Polled: 58, States: map[string]int{"ok": 57, "failing": 1, "new": 2},
+			Failing: []FeedStatus{{Source: "vestnik", URL: "https://vestnik.example/rss", State: "failing", Reason: "HTTP 403: the site refuses us", Failures: 7, LastOK: noon.Add(-26 * time.Hour), NextDue: noon.Add(time.Hour)}},
+		},
+		Index: IndexStatus{Documents: 42, Bytes: 7 << 20, Partitions: 2, Seq: 42},
+		Disk:  DiskStatus{Free: 100 << 30, Total: 200 << 30},
+		Dead:  2,
+	}
+	return w
+}
+
+// article is the i-th newest of the world.
+func (w *world) article(i int) pipeline.Article {
+	at := noon.Add(-time.Duration(i*i) * 13 * time.Minute)
+	of := told[i%len(told)]
+	src := w.catalog.Source(of.source)
+	it := pipeline.Item{URL: fmt.Sprintf("%s/news/%d", src.Home, i), Title: of.title, Text: of.text}
+	it.Identify()
+	a := pipeline.Article{
+		Key: it.Key, ID: pipeline.NewID(at, at.Add(time.Minute), it.Key), Revision: 1, URL: it.URL,
+		Title: of.title, Text: of.text, Lang: of.lang, Country: src.Country, Source: src.ID, Tags: src.Tags,
+		Author: "Dana Whitlock", Feeds: []string{src.Feeds[0].URL},
+		Published: at, PublishedFrom: pipeline.DateFromFeed, FirstSeen: at.Add(95 * time.Second),
+		Fetched: at.Add(97 * time.Second), Extracted: at.Add(97*time.Second + 40*time.Millisecond), Indexed: at.Add(98 * time.Second),
+		Method: "readability", Catalog: "0123456789abcdef",
+	}
+	a.Story = a.ID
+	if i >= len(told) { // told again: a copy of the newest telling
+		a.Story = w.articles[i%len(told)].ID
+		a.CopyOf = a.Story
+	}
+	for _, field := range []struct{ name, text string }{{pipeline.FieldTitle, a.Title}, {pipeline.FieldText, a.Text}} {
+		a.Mentions = append(a.Mentions, w.mentions(field.name, field.text)...)
+	}
+	return a
+}
+
+func (w *world) mentions(field, text string) []pipeline.Mention {
+	var all []pipeline.Mention
+	for _, e := range w.catalog.Entities {
+		for _, n := range e.Names {
+			for from := 0; ; {
+				i := strings.Index(text[from:], n.Text)
+				if i < 0 {
+					break
+				}
+				start := from + i
+				from = start + len(n.Text)
+				all = append(all, pipeline.Mention{
+					Entity: e.ID, Name: n.Text, Field: field, Start: start, End: from, Text: n.Text, Rule: "exact", Confidence: 1,
+				})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b pipeline.Mention) int { return a.Start - b.Start })
+	return all
+}
+
+func sentAlert(a pipeline.Article) pipeline.Alert {
+	return pipeline.Alert{
+		ID: "huawei-news.0123456789abcdef", Watch: "huawei-news", WatchName: "Huawei in the news", Dedup: "0123456789abcdef",
+		Kind: "mention", State: pipeline.AlertSent, Queued: a.Indexed.Add(time.Second), Sent: a.Indexed.Add(3 * time.Second),
+		Article: ref(a),
+		Receipt: pipeline.Receipt{
+			Query: "entity:huawei", WatchVersion: "aaaabbbbccccdddd", Group: "story",
+			Spans:     []pipeline.Span{{Field: "text", Start: 170, End: 176, Text: "Huawei", Term: "entity:huawei", Entity: "huawei"}},
+			Sentence:  "Huawei showed masts put up for the week, and Alibaba showed its shop.",
+			Published: a.Published, FirstSeen: a.FirstSeen, Fetched: a.Fetched, Extracted: a.Extracted,
+			Matched: a.Indexed.Add(200 * time.Millisecond),
+		},
+		Deliveries: []pipeline.Attempts{
+			{Channel: "desk", State: pipeline.AlertSent, Tries: 1, First: a.Indexed.Add(2 * time.Second), Last: a.Indexed.Add(2 * time.Second)},
+			{Channel: "hook", State: pipeline.AlertSent, Tries: 3, First: a.Indexed.Add(2 * time.Second), Last: a.Indexed.Add(3 * time.Second), Error: "503 Service Unavailable"},
+		},
+	}
+}
+
+func failedAlert(a pipeline.Article) pipeline.Alert {
+	return pipeline.Alert{
+		ID: "huawei-news.fedcba9876543210", Watch: "huawei-news", Dedup: "fedcba9876543210", Kind: "mention",
+		State: pipeline.AlertFailed, Queued: a.Indexed, Article: ref(a),
+		Receipt: pipeline.Receipt{
+			Query: "entity:huawei", Group: "story", Spans: []pipeline.Span{{Field: "text", Text: "华为", Entity: "huawei"}},
+			Sentence: "华为展示了新一代通信设备，阿里巴巴介绍了跨境电商平台。", Matched: a.Indexed,
+		},
+		Deliveries: []pipeline.Attempts{{Channel: "hook", State: pipeline.AlertFailed, Tries: 9, Error: "410 Gone"}},
+	}
+}
+
+func ref(a pipeline.Article) pipeline.ArticleRef {
+	return pipeline.ArticleRef{
+		ID: a.ID, Key: a.Key, URL: a.URL, Title: a.Title, Source: a.Source, Lang: a.Lang, Country: a.Country,
+		Story: a.Story, Entities: a.Entities(), Published: a.Published, FirstSeen: a.FirstSeen,
+	}
+}
+
+// Search answers as an index would: newest first, a page at a time.
+func (w *world) Search(_ context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.searched = req
+	res := pipeline.SearchResult{TotalExact: true, TookMS: 3, Facets: map[string][]pipeline.FacetCount{}}
+	match := func(*pipeline.Article) ([]pipeline.Span, bool) { return nil, true }
+	if req.Query != "" {
+		q, err := query.Parse(req.Query, noon)
+		if err != nil {
+			return res, err
+		}
+		match = func(a *pipeline.Article) ([]pipeline.Span, bool) { return q.Match(query.NewDoc(a)) }
+	}
+	copies := map[string]int{}
+	counts := map[string]map[string]int{}
+	days := map[time.Time]int{}
+	skipping := req.Cursor != ""
+	for i := range w.articles {
+		a := &w.articles[i]
+		spans, ok := match(a)
+		if !ok || !req.From.IsZero() && a.Published.Before(req.From) || !req.To.IsZero() && !a.Published.Before(req.To) {
+			continue
+		}
+		copies[a.Story]++
+		if req.Collapse == "copies" && a.CopyOf != "" {
+			continue
+		}
+		res.Total++
+		days[a.Published.Truncate(24*time.Hour)]++
+		for _, f := range req.Facets {
+			if counts[f] == nil {
+				counts[f] = map[string]int{}
+			}
+			for _, v := range map[string][]string{
+				"source": {a.Source}, "lang": {a.Lang}, "country": {a.Country}, "tag": a.Tags, "entity": a.Entities(),
+			}[f] {
+				counts[f][v]++
+			}
+		}
+		switch {
+		case skipping:
+			skipping = a.ID != req.Cursor
+		case len(res.Hits) < req.Limit:
+			res.Hits = append(res.Hits, hitOf(a, spans))
+		case res.NextCursor == "":
+			res.NextCursor = res.Hits[len(res.Hits)-1].ID
+		}
+	}
+	for i := range res.Hits {
+		res.Hits[i].Copies = copies[res.Hits[i].Story] - 1
+	}
+	for f, byValue := range counts {
+		for v, n := range byValue {
+			res.Facets[f] = append(res.Facets[f], pipeline.FacetCount{Value: v, Count: n})
+		}
+		slices.SortFunc(res.Facets[f], func(a, b pipeline.FacetCount) int {
+			return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value))
+		})
+	}
+	if req.Timeline {
+		for d, n := range days {
+			res.Timeline = append(res.Timeline, pipeline.TimeCount{T: d, Count: n})
+		}
+	}
+	return res, nil
+}
+
+func hitOf(a *pipeline.Article, spans []pipeline.Span) pipeline.Hit {
+	snippet := html.EscapeString(a.Text[:min(len(a.Text), strings.Index(a.Text+"\n", "\n"))])
+	for _, sp := range spans {
+		if sp.Field == pipeline.FieldText {
+			snippet = strings.ReplaceAll(snippet, sp.Text, "<mark>"+sp.Text+"</mark>")
+			break
+		}
+	}
+	return pipeline.Hit{
+		ID: a.ID, URL: a.URL, Title: a.Title, Snippet: snippet, Source: a.Source, Lang: a.Lang, Country: a.Country,
+		Published: a.Published, FirstSeen: a.FirstSeen, Entities: a.Entities(), Story: a.Story,
+	}
+}
+
+func (w *world) Article(_ context.Context, id string) (pipeline.Article, error) {
+	for _, a := range w.articles {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return pipeline.Article{}, fmt.Errorf("article %s: %w", id, pipeline.ErrNotFound)
+}
+
+func (w *world) Snapshot() *catalog.Catalog {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.catalog
+}
+
+// Load takes every item but those of refused.example.
+func (w *world) Load(_ context.Context, it pipeline.Item) (string, error) {
+	switch {
+	case strings.Contains(it.URL, "refused.example"):
+		return "", pipeline.Permanent("invalid", errors.New("not from there"))
+	case strings.Contains(it.URL, "big.example"):
+		return "", pipeline.ErrTooBig
+	case strings.Contains(it.URL, "full.example"):
+		return "", pipeline.ErrFull
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	outcome := LoadNew
+	for _, known := range w.loaded {
+		if known.Key == it.Key {
+			outcome = LoadChanged
+			if known.Content == it.Content {
+				return LoadKnown, nil
+			}
+		}
+	}
+	w.loaded = append(w.loaded, it)
+	return outcome, nil
+}
+
+// editor changes the world's catalog.
+type editor struct{ *world }
+
+func (e editor) Put(_ context.Context, obj catalog.Object, opt catalog.PutOptions) (string, error) {
+	if err := obj.Validate(); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if old := e.catalog.Object(obj.Ref()); old != nil {
+		if by := catalog.ManagedBy(old); by != "" {
+			return "", &catalog.ManagedError{Ref: obj.Ref(), File: by}
+		}
+		if opt.IfAbsent {
+			return "", pipeline.ErrExists
+		}
+		if opt.IfVersion != "" && opt.IfVersion != catalog.Digest(old) {
+			return "", pipeline.ErrConflict
+		}
+	}
+	e.replace(obj.Ref(), obj)
+	return catalog.Digest(obj), nil
+}
+
+func (e editor) Delete(_ context.Context, kind, id string, _ catalog.DeleteOptions) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := catalog.Ref{Kind: kind, ID: id}
+	if e.catalog.Object(r) == nil {
+		return fmt.Errorf("%s: %w", r, pipeline.ErrNotFound)
+	}
+	if kind == catalog.KindChannel {
+		return fmt.Errorf("%s: %w: a watch sends to it", r, catalog.ErrInUse)
+	}
+	e.replace(r, nil)
+	return nil
+}
+
+func (e editor) Apply(_ context.Context, c *catalog.Catalog, managedBy string) (catalog.ApplyResult, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var did catalog.ApplyResult
+	for obj := range c.Objects() {
+		did.Added++
+		setManaged(obj, managedBy)
+		e.replace(obj.Ref(), obj)
+	}
+	return did, nil
+}
+
+func setManaged(obj catalog.Object, by string) {
+	switch o := obj.(type) {
+	case *catalog.Source:
+		o.ManagedBy = by
+	case *catalog.Entity:
+		o.ManagedBy = by
+	case *catalog.Watch:
+		o.ManagedBy = by
+	case *catalog.Channel:
+		o.ManagedBy = by
+	}
+}
+
+// replace makes a catalog with obj in the place of the object named; nil:
+// without it.
+func (e editor) replace(r catalog.Ref, obj catalog.Object) {
+	var c catalog.Catalog
+	keep := func(o catalog.Object) bool { return o.Ref() != r }
+	for _, o := range e.catalog.Sources {
+		if keep(&o) {
+			c.Sources = append(c.Sources, o)
+		}
+	}
+	for _, o := range e.catalog.Entities {
+		if keep(&o) {
+			c.Entities = append(c.Entities, o)
+		}
+	}
+	for _, o := range e.catalog.Watches {
+		if keep(&o) {
+			c.Watches = append(c.Watches, o)
+		}
+	}
+	for _, o := range e.catalog.Channels {
+		if keep(&o) {
+			c.Channels = append(c.Channels, o)
+		}
+	}
+	switch o := obj.(type) {
+	case *catalog.Source:
+		o.Version = catalog.Digest(o)
+		c.Sources = append(c.Sources, *o)
+	case *catalog.Entity:
+		o.Version = catalog.Digest(o)
+		c.Entities = append(c.Entities, *o)
+	case *catalog.Watch:
+		o.Version = catalog.Digest(o)
+		c.Watches = append(c.Watches, *o)
+	case *catalog.Channel:
+		o.Version = catalog.Digest(o)
+		c.Channels = append(c.Channels, *o)
+	}
+	e.catalog = c.Sorted()
+}
+
+// alertLog is the world's alerts.
+type alertLog struct{ *world }
+
+func (l alertLog) List(_ context.Context, after string, limit int) ([]pipeline.Alert, string, error) {
+	return pageOf(l.alerts, after, limit, func(a pipeline.Alert) string { return a.ID })
+}
+
+func (l alertLog) Get(_ context.Context, id string) (pipeline.Alert, error) {
+	for _, a := range l.alerts {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return pipeline.Alert{}, pipeline.ErrNotFound
+}
+
+// deadLog is the world's dead letters.
+type deadLog struct{ *world }
+
+func (l deadLog) List(_ context.Context, q DeadQuery) ([]pipeline.DeadLetter, string, error) {
+	of := slices.DeleteFunc(slices.Clone(l.dead), func(d pipeline.DeadLetter) bool {
+		return q.Stage != "" && d.Stage != q.Stage || q.Reason != "" && d.Reason != q.Reason
+	})
+	return pageOf(of, q.After, q.Limit, func(d pipeline.DeadLetter) string { return d.ID })
+}
+
+func (l deadLog) Get(_ context.Context, id string) (pipeline.DeadLetter, error) {
+	for _, d := range l.dead {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return pipeline.DeadLetter{}, pipeline.ErrNotFound
+}
+
+func (l deadLog) Replay(ctx context.Context, id string) error { return l.settle(ctx, id, &l.replayed) }
+func (l deadLog) Drop(ctx context.Context, id string) error   { return l.settle(ctx, id, &l.dropped) }
+
+func (l deadLog) settle(ctx context.Context, id string, to *[]string) error {
+	if _, err := l.Get(ctx, id); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*to = append(*to, id)
+	return nil
+}
+
+func pageOf[T any](all []T, after string, limit int, id func(T) string) ([]T, string, error) {
+	if after != "" {
+		i := slices.IndexFunc(all, func(v T) bool { return id(v) == after })
+		all = all[i+1:]
+	}
+	if len(all) > limit {
+		return all[:limit], id(all[limit-1]), nil
+	}
+	return all, "", nil
+}
+
+// upper is a filter that answers each line in capitals.
+func upper(_ context.Context, in io.Reader, out io.Writer) error {
+	var line []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := in.Read(buf)
+		line = append(line, buf[:n]...)
+		for {
+			i := bytes.IndexByte(line, '\n')
+			if i < 0 {
+				break
+			}
+			if _, err := out.Write(append(bytes.ToUpper(line[:i]), '\n')); err != nil {
+				return err
+			}
+			line = line[i+1:]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deps is the whole world.
+func (w *world) deps() Deps {
+	return Deps{
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w,
+		Tag: upper, Extract: upper,
+		Status: func(context.Context) (Status, error) { return w.status, nil },
+		Ready:  func(context.Context) []Check { return []Check{{Name: "bus"}, {Name: "index"}} },
+	}
+}
+
+// serverOf is a server of the parts, at noon.
+func serverOf(t testing.TB, deps Deps, cfg Config) *Server {
+	t.Helper()
+	cfg.Version = cmp.Or(cfg.Version, "1.2.3")
+	s, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), deps, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.now = func() time.Time { return noon }
+	return s
+}
+
+// do asks a server at localhost. Headers are name, value, name, value.
+func do(s *Server, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://localhost:8080"+path, strings.NewReader(body))
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func get(s *Server, path string, headers ...string) *httptest.ResponseRecorder {
+	return do(s, http.MethodGet, path, "", headers...)
+}
+
+func newEmptyCatalog() *catalog.Catalog { return (&catalog.Catalog{}).Sorted() }
