@@ -77,14 +77,13 @@ func (d *document) cut(text []byte) error {
 	clean := prolog(text)
 	window := text[clean:min(len(text), clean+rootWindow)]
 	loc := rootRe.FindIndex(window)
-	page := htmlRe.FindIndex(window)
-	d.html = page != nil && (loc == nil || page[0] < loc[0])
 	if loc == nil {
-		if d.html {
+		if htmlRe.Match(text[:min(len(text), rootWindow)]) {
 			return ErrHTML
 		}
 		return ErrNotFeed
 	}
+	d.html = htmlRe.Match(text[:clean+loc[0]])
 	if loc[0] > 0 {
 		d.repairs = append(d.repairs, "root")
 	}
