@@ -126,7 +126,15 @@ func TestDamage(t *testing.T) {
 		{"newest segments truncated", newest(2, truncate(100)), part, false},
 		{"newest segments empty", newest(2, truncate(0)), part, false},
 		{"newest segments missing", newest(2, os.Remove), part, false},
-		{"all segments missing", newest(3, os.Remove), something, true},
+		{"all segments missing", func(dir string) error {
+			segments, _ := filepath.Glob(filepath.Join(dir, month, "store", "*.zap"))
+			for _, s := range segments {
+				if err := os.Remove(s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, something, true},
 		{"root.bolt truncated", func(dir string) error { return os.Truncate(bolt(dir), 32<<10) }, something, true},
 		{"root.bolt empty", func(dir string) error { return os.Truncate(bolt(dir), 0) }, something, true},
 		{"root.bolt missing", func(dir string) error { return os.Remove(bolt(dir)) }, something, true},

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,7 @@ func openTest(t testing.TB, dir string) *Index {
 
 func openWith(t testing.TB, cfg Config) *Index {
 	t.Helper()
-	cfg.nap = 10 * time.Millisecond
+	cfg.nap = cmp.Or(cfg.nap, 10*time.Millisecond)
 	cfg.Timeout = time.Minute // the machine may be busy; what is tested is not speed
 	ix, err := open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, func() time.Time { return when })
 	if err != nil {

@@ -197,22 +197,21 @@ func (ix *Index) From() uint64 { return ix.commit.from() }
 // Close waits until all writes are durable and acknowledged, then closes the
 // partitions. Writes that can't become durable are told so.
 func (ix *Index) Close() error {
-	ix.writing.Lock()
-	defer ix.writing.Unlock()
+	ix.writing.Lock() // whoever writes now comes first; who comes later is refused
 	ix.mu.Lock()
-	if ix.closed {
-		ix.mu.Unlock()
-		return nil
-	}
+	again := ix.closed
 	ix.closed = true
 	ix.mu.Unlock()
-
+	ix.writing.Unlock()
+	if again {
+		return nil
+	}
 	// Bleve drops what it has not persisted when it is closed, and then never
 	// calls back: so first wait, then close.
 	err := ix.commit.drain(flushTimeout)
-	err = errors.Join(err, ix.closePartitions())
 	ix.stop()
 	ix.wg.Wait()
+	err = errors.Join(err, ix.closePartitions())
 	ix.commit.fail(nil, ErrClosed)
 	return err
 }

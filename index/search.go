@@ -201,11 +201,11 @@ func (r *run) count(ctx context.Context) error {
 	return nil
 }
 
-// failed goes on without the partition, unless it was the last one or the
-// query is to blame.
+// failed goes on without the partition, unless it was the last one, the query
+// is to blame, or nobody waits for the answer.
 func (r *run) failed(p *partition, err error) error {
 	var many *errTooMany
-	if errors.As(err, &many) {
+	if errors.As(err, &many) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	r.ix.log.Error("partition does not answer", "partition", p.name, "query", r.req.Query, "err", err)
