@@ -90,8 +90,8 @@ func (e *Extractor) Handle(ctx context.Context, it pipeline.Item) ([]pipeline.Ar
 func (e *Extractor) listed(it pipeline.Item) pipeline.Article {
 	a := pipeline.Article{
 		Key:         it.Key,
-		ItemContent: pipeline.Digest8(it.Title, it.Summary, it.HTML, it.Text),
-		URL:         it.URL,
+		ItemContent: it.Digest(),
+		URL:         cmp.Or(it.URL, it.Link),
 		Title:       it.Title,
 		Summary:     it.Summary,
 		Author:      it.Author,

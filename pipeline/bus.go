@@ -52,6 +52,11 @@ type Consumer struct {
 	Workers int    // handlers at once; 0: one per processor
 	Pending int    // most messages handed out and not settled; 0: four times Workers
 
+	// Exclusive promises that nobody else consumes under this name meanwhile,
+	// so that what an earlier run left in the air comes again at once, and not
+	// only when that run is known to be dead.
+	Exclusive bool
+
 	// Handle's error is the message's fate, see fate.go. Its context is done
 	// when the bus wants to stop; a handler that then returns an error is not
 	// charged with a failure.
@@ -68,6 +73,8 @@ type BatchConsumer struct {
 	MaxBytes int           // 0: 1 MiB
 	MaxWait  time.Duration // longest a message waits for others; 0: 250 ms
 	Pending  int           // most messages not yet durable; 0: 2000
+
+	Exclusive bool // as in Consumer
 
 	// Decode, if set, is called for each message before it joins a batch; its
 	// error is that message's fate alone.

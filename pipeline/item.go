@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -77,7 +78,39 @@ func (it *Item) Identify() {
 		}
 		it.Key = Key(it.Feed + "\n" + id)
 	}
-	it.Content = Digest8(it.Title, it.Summary, it.HTML, it.Text)
+	it.Content = it.Digest()
+}
+
+// Digest is the digest of what the item says: title, summary and content,
+// without the markup. Addresses of pictures are signed anew by some publishers
+// each time their feed is served; that is no edit.
+func (it *Item) Digest() string {
+	return Digest8(it.Title, it.Summary, withoutTags(it.HTML), it.Text)
+}
+
+// withoutTags drops what stands between < and > where a tag can begin.
+func withoutTags(html string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(html, '<')
+		if i < 0 || i+1 == len(html) {
+			b.WriteString(html)
+			return b.String()
+		}
+		b.WriteString(html[:i])
+		html = html[i:]
+		if c := html[1] | 0x20; (c < 'a' || c > 'z') && html[1] != '/' && html[1] != '!' { // c: lower case
+			b.WriteByte('<')
+			html = html[1:]
+			continue
+		}
+		end := strings.IndexByte(html, '>')
+		if end < 0 {
+			b.WriteString(html)
+			return b.String()
+		}
+		html = html[end+1:]
+	}
 }
 
 // Partition is the items partition of the item's host.

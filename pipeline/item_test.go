@@ -24,12 +24,19 @@ func TestIdentify(t *testing.T) {
 		t.Errorf("an edit: key %s, content %s; want key %s and another content than %s", edited.Key, edited.Content, a.Key, a.Content)
 	}
 
+	signed := Item{URL: "https://example.com/a", HTML: `<p>1 < 2 <img src="x.png?sig=1">text</p>`}
+	again := Item{URL: "https://example.com/a", HTML: `<p>1 < 2 <img src="x.png?sig=2">text</p>`}
+	other := Item{URL: "https://example.com/a", HTML: `<p>1 < 3 <img src="x.png?sig=2">text</p>`}
+	if signed.Digest() != again.Digest() || signed.Digest() == other.Digest() {
+		t.Errorf("digests: %s with one markup, %s with another, %s with another text", signed.Digest(), again.Digest(), other.Digest())
+	}
+
 	byGUID := Item{URL: "/relative", GUID: "7", Feed: "https://example.com/feed"}
-	other := Item{URL: "", GUID: "7", Feed: "https://example.org/feed"}
+	elsewhere := Item{URL: "", GUID: "7", Feed: "https://example.org/feed"}
 	byGUID.Identify()
-	other.Identify()
-	if byGUID.URL != "" || byGUID.Key == other.Key {
-		t.Errorf("items of two feeds with one guid: keys %s and %s, want two", byGUID.Key, other.Key)
+	elsewhere.Identify()
+	if byGUID.URL != "" || byGUID.Key == elsewhere.Key {
+		t.Errorf("items of two feeds with one guid: keys %s and %s, want two", byGUID.Key, elsewhere.Key)
 	}
 	x := Item{Title: "ab", Summary: "c"}
 	y := Item{Title: "a", Summary: "bc"}

@@ -17,7 +17,9 @@ type Stage[In, Out any] struct {
 	Out     Topic[Out]
 	Workers int // handlers at once
 	Pending int // most messages handed out and not settled
-	Handle  func(ctx context.Context, in In) ([]Out, error)
+	// Exclusive: nobody else runs this stage meanwhile, see Consumer.
+	Exclusive bool
+	Handle    func(ctx context.Context, in In) ([]Out, error)
 }
 
 // fullWait is how long a stage waits when the stream after it is full.
@@ -31,11 +33,12 @@ const fullWait = 5 * time.Second
 // run on the same input.
 func (s Stage[In, Out]) Run(ctx context.Context, b Bus) error {
 	return b.Consume(ctx, Consumer{
-		Name:    s.Name,
-		Stream:  s.In.Stream,
-		Filter:  s.Filter,
-		Workers: s.Workers,
-		Pending: s.Pending,
+		Name:      s.Name,
+		Stream:    s.In.Stream,
+		Filter:    s.Filter,
+		Workers:   s.Workers,
+		Pending:   s.Pending,
+		Exclusive: s.Exclusive,
 		Handle: func(ctx context.Context, d Delivery) error {
 			in, err := s.In.Decode(d)
 			if err != nil {
@@ -71,14 +74,15 @@ func publish[T any](ctx context.Context, b Bus, t Topic[T], v T) error {
 
 // A Sink writes a topic's values in batches.
 type Sink[In any] struct {
-	Name     string
-	In       Topic[In]
-	Filter   string
-	MaxItems int
-	MaxBytes int
-	MaxWait  time.Duration
-	Pending  int
-	From     func() uint64 // see BatchConsumer.From
+	Name      string
+	In        Topic[In]
+	Filter    string
+	MaxItems  int
+	MaxBytes  int
+	MaxWait   time.Duration
+	Pending   int
+	Exclusive bool          // see Consumer
+	From      func() uint64 // see BatchConsumer.From
 	// Write must call done exactly once: when the batch is durable, or with
 	// the error that kept it from becoming so. See BatchConsumer.Write.
 	Write func(ctx context.Context, batch []Stored[In], done func(error))
@@ -94,15 +98,16 @@ type Stored[T any] struct {
 // Run hands the topic's values to Write until ctx is done.
 func (s Sink[In]) Run(ctx context.Context, b Bus) error {
 	return b.ConsumeBatch(ctx, BatchConsumer{
-		Name:     s.Name,
-		Stream:   s.In.Stream,
-		Filter:   s.Filter,
-		MaxItems: s.MaxItems,
-		MaxBytes: s.MaxBytes,
-		MaxWait:  s.MaxWait,
-		Pending:  s.Pending,
-		From:     s.From,
-		Decode:   func(d Delivery) (any, error) { return s.In.Decode(d) },
+		Name:      s.Name,
+		Stream:    s.In.Stream,
+		Filter:    s.Filter,
+		MaxItems:  s.MaxItems,
+		MaxBytes:  s.MaxBytes,
+		MaxWait:   s.MaxWait,
+		Pending:   s.Pending,
+		Exclusive: s.Exclusive,
+		From:      s.From,
+		Decode:    func(d Delivery) (any, error) { return s.In.Decode(d) },
 		Write: func(ctx context.Context, ds []Delivery, done func(error)) {
 			batch := make([]Stored[In], len(ds))
 			for i, d := range ds {

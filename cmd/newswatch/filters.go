@@ -44,7 +44,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
 			if base == "" {
 				base = from
 			}
-			parsed, err := feeds.Parse(body, base, contentType, feeds.ParseOptions{Now: time.Now()})
+			parsed, err := feeds.Parse(body, base, contentType, feeds.ParseOptions{Feed: base, Now: time.Now()})
 			if err != nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %s: %v\n", args[0], err)
 				return errNothing

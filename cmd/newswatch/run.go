@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // a container from scratch has no certificates of its own
 
 	"github.com/newswatch/newswatch/cmd/internal/app"
 	"github.com/newswatch/newswatch/cmd/internal/config"

@@ -24,10 +24,10 @@ func TestFilter(t *testing.T) {
 {"id":"5","lang":"de","text":"Huaweis Chef"}
 {"id":"6","text":7}
 {"text":"华为"}`
-	want := `{"id":"1","mentions":[{"entity":"huawei","name":"Huawei","field":"title","start":0,"end":6,"text":"Huawei","rule":"exact","confidence":0.95},{"entity":"mfa","name":"МИД","field":"text","start":3,"end":11,"text":"МИДе","rule":"form","confidence":0.95}]}
+	want := `{"id":"1","mentions":[{"entity":"huawei","kind":"organization","name":"Huawei","field":"title","start":0,"end":6,"text":"Huawei","rule":"exact","confidence":0.95},{"entity":"mfa","kind":"organization","name":"МИД","field":"text","start":3,"end":11,"text":"МИДе","rule":"form","confidence":0.95}]}
 {"id":2,"mentions":[]}
-{"id":"5","mentions":[{"entity":"huawei","name":"Huawei","field":"text","start":0,"end":7,"text":"Huaweis","rule":"form","confidence":0.95}]}
-{"id":null,"mentions":[{"entity":"huawei","name":"华为","field":"text","start":0,"end":6,"text":"华为","rule":"exact","confidence":0.95}]}
+{"id":"5","mentions":[{"entity":"huawei","kind":"organization","name":"Huawei","field":"text","start":0,"end":7,"text":"Huaweis","rule":"form","confidence":0.95}]}
+{"id":null,"mentions":[{"entity":"huawei","kind":"organization","name":"华为","field":"text","start":0,"end":6,"text":"华为","rule":"exact","confidence":0.95}]}
 `
 	var out bytes.Buffer
 	err := Filter(m, strings.NewReader(in), &out)

@@ -90,7 +90,7 @@ func (t *tagger) mentions() []pipeline.Mention {
 	for i, h := range kept {
 		f, n := &t.fields[h.field], &t.m.names[h.name]
 		out[i] = pipeline.Mention{
-			Entity: t.m.entities[n.entity], Name: n.text, Field: f.name, Start: h.start, End: h.end,
+			Entity: t.m.entities[n.entity].id, Kind: t.m.entities[n.entity].kind, Name: n.text, Field: f.name, Start: h.start, End: h.end,
 			Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
 		}
 	}

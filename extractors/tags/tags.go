@@ -19,13 +19,16 @@ const rulesVersion = "1"
 
 // A Matcher finds the mentions of the entities it was compiled from.
 type Matcher struct {
-	entities []string // ids
+	entities []owner
 	names    []name
 	table    *table
 	senses   []sense
 	version  string
 	pool     sync.Pool // *tagger
 }
+
+// An owner is whom a name belongs to.
+type owner struct{ id, kind string }
 
 // A Warning is a name that was compiled but may not do what was meant.
 type Warning struct {
@@ -53,12 +56,12 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 	for _, e := range entities {
 		total += len(e.Names)
 	}
-	m.entities = make([]string, 0, len(entities))
+	m.entities = make([]owner, 0, len(entities))
 	m.names = make([]name, 0, total)
 	entries = make([]entry, 0, 2*total)
-	owner := make(map[string]int32, total) // entity of each name as it stands
+	owners := make(map[string]int32, total) // entity of each name as it stands
 	for e, entity := range entities {
-		m.entities = append(m.entities, entity.ID)
+		m.entities = append(m.entities, owner{entity.ID, entity.Kind})
 		names := entity.Names
 		if len(names) == 0 {
 			names = []catalog.Name{{Text: entity.Name}}
@@ -78,10 +81,10 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 				warn("is a single character: give it near or must words")
 			}
 			forms := formsOf(entity.Kind, n, parts)
-			if other, ok := owner[forms[0].text]; ok && int(other) != e {
+			if other, ok := owners[forms[0].text]; ok && int(other) != e {
 				warn("is a name of " + entities[other].ID + " too: both are reported, less surely")
 			}
-			owner[forms[0].text] = int32(e)
+			owners[forms[0].text] = int32(e)
 			m.names = append(m.names, name{
 				entity: e, text: n.Text, exact: n.Exact, shape: shape(n.Text),
 				near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must),

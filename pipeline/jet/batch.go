@@ -18,7 +18,7 @@ func (n *Node) ConsumeBatch(ctx context.Context, c pipeline.BatchConsumer) error
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<20)
 	c.MaxWait = cmp.Or(c.MaxWait, 250*time.Millisecond)
 	c.Pending = cmp.Or(c.Pending, 2000)
-	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, c.Pending)
+	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, c.Pending, c.Exclusive)
 	if err != nil {
 		return unlessDone(ctx, err)
 	}

@@ -21,7 +21,7 @@ func (n *Node) Consume(ctx context.Context, c pipeline.Consumer) error {
 	if pending <= 0 {
 		pending = 4 * workers
 	}
-	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, pending)
+	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, pending, c.Exclusive)
 	if err != nil {
 		return unlessDone(ctx, err)
 	}

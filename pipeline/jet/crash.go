@@ -28,14 +28,16 @@ const nearStart = 10 * time.Second
 // The server writes its counts of deliveries some ten times a second. A crash
 // within that time of the delivery takes the embedded server with it, and the
 // count: such a message would look new for ever. It comes soon after the next
-// start, so there we count ourselves.
+// start, so there we count ourselves. The same goes for what was taken over
+// from an earlier run, of which the server counts anew.
 
 // suspect reports whether w is one.
 func (s *stage) suspect(w *work) bool {
 	if w.delivered-1-w.fates >= s.n.cfg.MaxCrashes {
 		return true
 	}
-	if !s.n.Unclean() || s.n.now().Sub(s.n.opened) > nearStart {
+	soon := s.n.Unclean() && s.n.now().Sub(s.n.opened) <= nearStart
+	if !soon && w.key.seq > w.from.inAir {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)

@@ -66,6 +66,7 @@ type puller struct {
 	cons   jetstream.Consumer
 	slots  chan struct{} // one token for each message in flight
 	retry  bool
+	inAir  uint64 // up to here a message may have been in work when an earlier run died
 }
 
 // A work is one message on its way through a stage.
@@ -97,7 +98,7 @@ type park struct {
 }
 
 // newStage makes or finds the consumers and starts fetching.
-func (n *Node) newStage(ctx context.Context, name, stream, filter string, pending int) (*stage, error) {
+func (n *Node) newStage(ctx context.Context, name, stream, filter string, pending int, exclusive bool) (*stage, error) {
 	if name == "" || strings.Map(plainRune, name) != name {
 		return nil, fmt.Errorf("consumer %q: want letters, digits, - and _", name)
 	}
@@ -135,8 +136,33 @@ func (n *Node) newStage(ctx context.Context, name, stream, filter string, pendin
 			leave()
 			return nil, err
 		}
+		if !exclusive {
+			continue
+		}
+		if err := s.takeOver(p); err != nil {
+			leave()
+			return nil, err
+		}
 	}
 	return s, nil
+}
+
+// takeOver has what an earlier run left unsettled handed out again at once. The
+// server would wait until that run's AckWait is over; whoever consumes
+// exclusively knows better. The server's counts of deliveries start anew with
+// it, so each start of a message that may have been in the air is counted by
+// us: see crash.go.
+func (s *stage) takeOver(p *puller) error {
+	info := p.cons.CachedInfo()
+	if info.NumAckPending == 0 {
+		return nil
+	}
+	if _, err := s.n.cjs.ResetConsumer(s.ctx, p.stream, s.name); err != nil {
+		return fmt.Errorf("take over consumer %s of stream %s: %w", s.name, p.stream, err)
+	}
+	p.inAir = info.Delivered.Stream
+	s.lg.Info("taken over what an earlier run left", "messages", info.NumAckPending)
+	return s.ensure(p)
 }
 
 func (s *stage) newPuller(stream, filter string, pending int, idle time.Duration) *puller {

@@ -118,7 +118,7 @@ func TestStandsStill(t *testing.T) {
 	n := openNode(t, Config{})
 	log := new(logBuffer)
 	publish(t, n, pipeline.StreamExtracted, "extracted.a", "x")
-	s, err := n.newStage(t.Context(), "still", pipeline.StreamExtracted, "", 1)
+	s, err := n.newStage(t.Context(), "still", pipeline.StreamExtracted, "", 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,12 +63,13 @@ func (a *App) openExtract(context.Context) error {
 func (a *App) runExtract(ctx context.Context, partition int) error {
 	name := fmt.Sprintf("extract-%d", partition)
 	stage := pipeline.Stage[pipeline.Item, pipeline.Article]{
-		Name:    name,
-		In:      pipeline.Items,
-		Filter:  pipeline.ItemsFilter(partition),
-		Out:     pipeline.Extracted,
-		Workers: extractWorkers,
-		Handle:  a.extract.Handle,
+		Name:      name,
+		In:        pipeline.Items,
+		Filter:    pipeline.ItemsFilter(partition),
+		Out:       pipeline.Extracted,
+		Workers:   extractWorkers,
+		Exclusive: true,
+		Handle:    a.extract.Handle,
 	}
 	return a.node.Hold(ctx, name, func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
 }
@@ -89,12 +90,13 @@ func (a *App) openStories(ctx context.Context) error {
 // is the first is decided by their order.
 func (a *App) runStories(ctx context.Context) error {
 	stage := pipeline.Stage[pipeline.Article, pipeline.Article]{
-		Name:    "stories",
-		In:      pipeline.Extracted,
-		Out:     pipeline.Articles,
-		Workers: 1,
-		Pending: 64,
-		Handle:  a.stories.Handle,
+		Name:      "stories",
+		In:        pipeline.Extracted,
+		Out:       pipeline.Articles,
+		Workers:   1,
+		Pending:   64,
+		Exclusive: true,
+		Handle:    a.stories.Handle,
 	}
 	return a.node.Hold(ctx, "stories", func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
 }
@@ -123,10 +125,11 @@ func (a *App) runIndex(ctx context.Context) error {
 		return err
 	}
 	sink := pipeline.Sink[pipeline.Article]{
-		Name:  "index-" + replica,
-		In:    pipeline.Articles,
-		From:  a.index.From,
-		Write: a.index.Write,
+		Name:      "index-" + replica,
+		In:        pipeline.Articles,
+		Exclusive: true,
+		From:      a.index.From,
+		Write:     a.index.Write,
 	}
 	return sink.Run(ctx, a.node)
 }
@@ -182,10 +185,11 @@ func (a *App) openAlerts(context.Context) error {
 // is created once, whoever comes first.
 func (a *App) runAlerts(ctx context.Context) error {
 	return pipeline.Stage[pipeline.Article, pipeline.Alert]{
-		Name:   "alerts",
-		In:     pipeline.Articles,
-		Out:    pipeline.Alerts,
-		Handle: a.engine.Handle,
+		Name:      "alerts",
+		In:        pipeline.Articles,
+		Out:       pipeline.Alerts,
+		Exclusive: a.alone(),
+		Handle:    a.engine.Handle,
 	}.Run(ctx, a.node)
 }
 
@@ -193,14 +197,19 @@ func (a *App) runAlerts(ctx context.Context) error {
 // more than processors.
 func (a *App) runOutbox(ctx context.Context) error {
 	return pipeline.Stage[pipeline.Alert, struct{}]{
-		Name:    "outbox",
-		In:      pipeline.Alerts,
-		Workers: 16,
+		Name:      "outbox",
+		In:        pipeline.Alerts,
+		Workers:   16,
+		Exclusive: a.alone(),
 		Handle: func(ctx context.Context, al pipeline.Alert) ([]struct{}, error) {
 			return nil, a.outbox.Handle(ctx, al)
 		},
 	}.Run(ctx, a.node)
 }
+
+// alone says whether no other process can be on the bus: its server is in this
+// one and listens to nobody.
+func (a *App) alone() bool { return a.opts.Config.NATS.URL == "" && a.opts.Config.NATS.Listen == "" }
 
 // healthWait bounds a question to another role about its state.
 const healthWait = 2 * time.Second
