@@ -35,6 +35,9 @@ func classes() map[string]error {
 	}
 }
 
+// announceWait bounds the wait for the server to know of a service.
+const announceWait = 5 * time.Second
+
 const (
 	classQuery = "query" // the body is a pipeline.QueryError
 	classOther = "other"
@@ -65,7 +68,7 @@ func (n *Node) Serve(ctx context.Context, name string, fn func(ctx context.Conte
 	drained := make(chan struct{})
 	sub.SetClosedHandler(func(string) { close(drained) })
 	// Known to the server before Serve can be called ready.
-	if err := n.kvc.FlushWithContext(ctx); err != nil && ctx.Err() == nil {
+	if err := n.kvc.FlushTimeout(announceWait); err != nil && ctx.Err() == nil {
 		n.lg.Warn("service not announced yet", "service", name, "error", err)
 	}
 	<-ctx.Done()
