@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/blevesearch/bleve/v2/mapping"
-	"github.com/blevesearch/bleve/v2/numeric"
 	"github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/searcher"
 	bleveindex "github.com/blevesearch/bleve_index_api"
@@ -77,15 +76,23 @@ func bound(n query.Node, upper bool) (b build, exact bool) {
 	case *query.Not:
 		return and([]query.Node{n}, upper)
 	case *query.Term:
-		return inFields(n.Field, func(f string) build { return term(f, n.Term) }), true
+		return inFields(n.Field, func(f string) build { return word(f, n.Term) }), true
 	case *query.Phrase:
-		return inFields(n.Field, func(f string) build { return phrase(f, n.Terms) }), true
+		// Single characters have no positions.
+		if exact = !slices.ContainsFunc(n.Terms, isChar); !exact && !upper {
+			return nothing, false
+		}
+		return inFields(n.Field, func(f string) build { return phrase(f, n.Terms) }), exact
 	case *query.Prefix:
 		return inFields(n.Field, func(f string) build { return prefix(f, n) }), true
 	case *query.Keyword:
 		return term(n.Field, n.Value), true
 	case *query.Time:
-		return published(n.After, n.Before), true
+		// Times are kept in seconds.
+		if exact = isSecond(n.After) && isSecond(n.Before); !exact && !upper {
+			return nothing, false
+		}
+		return published(n.After, n.Before), exact
 	case *query.Has:
 		return term(fieldHas, n.What), true
 	case *query.Is:
@@ -171,7 +178,7 @@ func inFields(field string, b func(field string) build) build {
 }
 
 func boost(field string) float64 {
-	if field == query.FieldTitle {
+	if strings.HasPrefix(field, query.FieldTitle) {
 		return titleBoost
 	}
 	return 1
@@ -197,13 +204,47 @@ func term(field, value string) build {
 	}
 }
 
+// word finds a term of a text.
+func word(field, t string) build {
+	if isChar(t) {
+		field += charSuffix
+	}
+	return term(field, t)
+}
+
+// phrase finds the terms in a row. A single character may be anywhere in the
+// field, and its place in the row is left open.
 func phrase(field string, terms []string) build {
-	if len(terms) == 1 {
-		return term(field, terms[0])
+	row := slices.Clone(terms)
+	var must []build
+	for i, t := range row {
+		if isChar(t) {
+			must = append(must, word(field, t))
+			row[i] = ""
+		}
 	}
-	return func(ctx context.Context, r bleveindex.IndexReader, o search.SearcherOptions) (search.Searcher, error) {
-		return searcher.NewPhraseSearcher(ctx, r, terms, 0, false, field, boost(field), o)
+	row = trim(row)
+	switch len(row) {
+	case 0:
+	case 1:
+		must = append(must, word(field, row[0]))
+	default:
+		must = append(must, func(ctx context.Context, r bleveindex.IndexReader, o search.SearcherOptions) (search.Searcher, error) {
+			return searcher.NewPhraseSearcher(ctx, r, row, 0, false, field, boost(field), o)
+		})
 	}
+	return allOf(must...)
+}
+
+// trim is the row without open places at its ends.
+func trim(row []string) []string {
+	for len(row) > 0 && row[0] == "" {
+		row = row[1:]
+	}
+	for len(row) > 0 && row[len(row)-1] == "" {
+		row = row[:len(row)-1]
+	}
+	return row
 }
 
 func prefix(field string, n *query.Prefix) build {
@@ -235,26 +276,6 @@ func prefix(field string, n *query.Prefix) build {
 		return searcher.NewMultiTermSearcher(ctx, r, forms, field+formSuffix, boost(field), o, false)
 	}
 }
-
-// published finds after ≤ published < before; a zero bound is open.
-func published(after, before time.Time) build {
-	return func(ctx context.Context, r bleveindex.IndexReader, o search.SearcherOptions) (search.Searcher, error) {
-		// Bounds may lie outside of what published fields hold, but not far.
-		earliest, latest := minTime.AddDate(-1, 0, 0), maxTime.AddDate(1, 0, 0)
-		if after.Before(earliest) {
-			after = earliest
-		}
-		if before.IsZero() || before.After(latest) {
-			before = latest
-		}
-		low, high := number(after), number(before)
-		yes, no := true, false
-		return searcher.NewNumericRangeSearcher(ctx, r, &low, &high, &yes, &no, fieldPublished, 1, o)
-	}
-}
-
-// number is a time as Bleve's ranges have it.
-func number(t time.Time) float64 { return numeric.Int64ToFloat64(t.UnixNano()) }
 
 // onDays finds the documents of the days.
 func onDays(days []string) build {

@@ -15,13 +15,14 @@
 // compressed, so that it can be shown, highlighted, and indexed anew:
 //
 //	title, body            words with positions, no doc values
+//	title.char, body.char  single Han characters; no positions
 //	title.form, body.form  the words' folded forms, for prefixes; no positions
 //	entity source site lang country tag kind story key author
 //	                       the values of query.Values, as they are
 //	has, is                "mention"; "copy"
 //	copy_of                the article it is a copy of, as it is
 //	day                    the day of the id: windows, timeline, facet
-//	published              a time, for ranges
+//	published              its day, hour, minute and second, for ranges
 //	article, version       stored: the article; its revision and sequence
 //
 // # One document per key

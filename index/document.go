@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/blevesearch/bleve/v2/analysis"
@@ -29,6 +29,7 @@ const (
 	fieldVersion   = "version"
 
 	formSuffix = ".form" // of the field with a text's folded forms
+	charSuffix = ".char" // of the field with its single Han characters
 )
 
 // How the fields are kept. Doc values cost a quarter of a document's size per
@@ -36,6 +37,7 @@ const (
 // phrases need, so only texts have them.
 const (
 	textOptions    = bleveindex.IndexField | bleveindex.IncludeTermVectors
+	charOptions    = bleveindex.IndexField
 	formOptions    = bleveindex.IndexField | bleveindex.SkipFreqNorm
 	keywordOptions = bleveindex.IndexField | bleveindex.SkipFreqNorm
 	facetOptions   = bleveindex.IndexField | bleveindex.SkipFreqNorm | bleveindex.DocValues
@@ -117,9 +119,7 @@ func newDocument(a *pipeline.Article, v version, codec *codec) (doc *document.Do
 		addValues(doc, fieldCopyOf, facetOptions, a.CopyOf)
 	}
 	addValues(doc, fieldDay, facetOptions, a.ID[:8])
-	if err := addPublished(doc, a.Published); err != nil {
-		return nil, pipeline.Permanent("invalid", fmt.Errorf("article %s: %w", a.ID, err))
-	}
+	addTokens(doc, fieldPublished, keywordOptions, timeTokens(a.Published))
 	doc.AddField(document.NewTextFieldCustom(fieldArticle, nil, stored, storedOptions, nil))
 	doc.AddField(document.NewTextFieldCustom(fieldVersion, nil, v.encode(), storedOptions, nil))
 	return doc, nil
@@ -130,32 +130,45 @@ type analysed analysis.TokenStream
 
 func (t analysed) Analyze([]byte) analysis.TokenStream { return analysis.TokenStream(t) }
 
+// addText adds a text's tokens. Positions are most of what a text costs on
+// disk, so offsets, which only highlighting would need, are left out, and
+// single Han characters, which phrases hardly need, are set apart without.
 func addText(doc *document.Document, field, text string) {
-	if text == "" {
-		return
-	}
 	tokens := textnorm.Analyze(nil, text)
-	terms := make([]analysis.Token, len(tokens))
-	stream := make(analysis.TokenStream, len(tokens))
-	var forms analysis.TokenStream
+	all := make([]analysis.Token, len(tokens))
+	var terms, chars, forms analysis.TokenStream
 	seen := make(map[string]bool)
 	for i, t := range tokens {
 		// Bleve counts positions from 1; 0 means "none" to its phrases.
-		terms[i] = analysis.Token{Term: []byte(t.Term), Start: t.Start, End: t.End, Position: t.Pos + 1}
-		stream[i] = &terms[i]
+		all[i] = analysis.Token{Term: []byte(t.Term), Position: t.Pos + 1}
+		if isChar(t.Term) {
+			chars = append(chars, &all[i])
+			continue
+		}
+		terms = append(terms, &all[i])
 		if t.Bigram {
 			continue
 		}
-		// A prefix has two characters or more: one alone, as every Han
-		// character is, can't begin with it.
+		// A prefix has two characters or more: one alone can't begin with it.
 		if form := textnorm.Fold(text[t.Start:t.End]); !seen[form] && utf8.RuneCountInString(form) > 1 {
 			seen[form] = true
 			forms = append(forms, &analysis.Token{Term: []byte(form), Position: 1})
 		}
 	}
-	doc.AddField(document.NewTextFieldCustom(field, nil, nil, textOptions, analysed(stream)))
-	if len(forms) > 0 {
-		doc.AddField(document.NewTextFieldCustom(field+formSuffix, nil, nil, formOptions, analysed(forms)))
+	addTokens(doc, field, textOptions, terms)
+	addTokens(doc, field+charSuffix, charOptions, chars)
+	addTokens(doc, field+formSuffix, formOptions, forms)
+}
+
+// isChar reports whether a term is one Han character.
+func isChar(term string) bool {
+	r, n := utf8.DecodeRuneInString(term)
+	return n == len(term) && unicode.Is(unicode.Han, r)
+}
+
+func addTokens(doc *document.Document, field string, options bleveindex.FieldIndexingOptions, tokens analysis.TokenStream) {
+	if len(tokens) > 0 {
+		doc.AddField(document.NewTextFieldCustom(field, nil, nil, options, analysed(tokens)))
 	}
 }
 
@@ -165,32 +178,6 @@ func addValues(doc *document.Document, field string, options bleveindex.FieldInd
 		v = strings.ToValidUTF8(v, "\uFFFD")
 		doc.AddField(document.NewTextFieldCustom(field, []uint64{uint64(i)}, []byte(v), options, nil))
 	}
-}
-
-// The times a published field holds; Bleve's end in 1677 and 2262.
-var (
-	minTime = time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC)
-	maxTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-)
-
-func clampTime(t time.Time) time.Time {
-	switch {
-	case t.Before(minTime):
-		return minTime
-	case t.After(maxTime):
-		return maxTime
-	}
-	return t
-}
-
-func addPublished(doc *document.Document, t time.Time) error {
-	f, err := document.NewDateTimeFieldWithIndexingOptions(fieldPublished, nil, clampTime(t), time.RFC3339,
-		bleveindex.IndexField|bleveindex.SkipFreqNorm)
-	if err != nil {
-		return err
-	}
-	doc.AddField(f)
-	return nil
 }
 
 // maxStored bounds what one stored article may unpack to.

@@ -2,7 +2,9 @@ package index
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -67,4 +69,33 @@ func FuzzCursor(f *testing.F) {
 			t.Errorf("%q: %v, then %v, %v", s, c, again, err)
 		}
 	})
+}
+
+// A range finds a time's terms just when the time is in it, and takes few terms.
+func TestCover(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	spans := []int64{100, 5_000, 100_000, 5_000_000, 500_000_000}
+	for range 20_000 {
+		at := when.Add(time.Duration(rng.IntN(1e9)) * time.Second)
+		near := func() time.Time {
+			s := spans[rng.IntN(len(spans))]
+			return at.Add(time.Duration(rng.Int64N(2*s)-s) * time.Second)
+		}
+		after, before := near(), near()
+		found := 0
+		for _, r := range cover(after, before) {
+			for _, token := range timeTokens(at.Add(time.Duration(rng.IntN(1e9)))) {
+				if term := string(token.Term); r.from <= term && term <= r.to && term[0] == r.from[0] {
+					found++
+				}
+			}
+		}
+		want := 0
+		if !at.Before(after) && at.Before(before) {
+			want = 1
+		}
+		if found != want {
+			t.Fatalf("%v in [%v, %v): found %d times in %v", at, after, before, found, cover(after, before))
+		}
+	}
 }

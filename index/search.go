@@ -122,7 +122,8 @@ func (ix *Index) newRun(req pipeline.SearchRequest) (*run, error) {
 	if err != nil {
 		return nil, bad("%v", err)
 	}
-	q, err := query.Parse(req.Query, ix.now())
+	// Times are kept in seconds, and so last: is exact.
+	q, err := query.Parse(req.Query, ix.now().Truncate(time.Second))
 	if err != nil {
 		return nil, err
 	}

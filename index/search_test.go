@@ -110,6 +110,13 @@ func TestSearchFinds(t *testing.T) {
 		{"before:2015-11-01", []int{1}},
 		{"after:2015-11-07 before:2015-12-13", []int{3}},
 		{"last:7d", []int{7, 6, 5, 4}},
+		{"after:2015-12-14T08:59:59.5Z before:2015-12-14T09:00:00.5Z", []int{5}},
+		{"-after:2015-12-14T09:00:00.5Z last:7d", []int{5, 4}},
+		{`"司在莫斯科"`, []int{3}},
+		{`"华 为"`, []int{3}},
+		{`"乌 镇 开 幕"`, []int{6}},
+		{`"镇 乌"`, nil},
+		{`-"乌 镇" lang:zh`, []int{3}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {

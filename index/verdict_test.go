@@ -41,7 +41,7 @@ func TestSearchIsMatch(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	g := &generator{rng, as}
-	n := 150
+	const n = 100
 	matched := 0
 	for range n {
 		text := g.query(3)
@@ -138,7 +138,10 @@ func (g *generator) leaf() string {
 		return fmt.Sprintf(`%s"%s"~%d`, g.field(), g.words(a, 2), 1+g.IntN(6))
 	case 8:
 		return fmt.Sprintf("%s NEAR/%d %s", g.words(a, 1), 1+g.IntN(20), g.words(a, 1))
-	case 9:
+	case 9: // single characters in a row, and one before a word
+		w := g.words(a, 1)
+		return g.field() + `"` + strings.Join(strings.Split(w, ""), []string{" ", "", " a "}[g.IntN(3)]) + `"`
+	case 13:
 		return g.field() + "=" + g.words(a, 1)
 	case 10:
 		w := []rune(g.words(a, 1))
