@@ -83,7 +83,9 @@ func (t *hosts) acquire(ctx context.Context, name string, tn turn, patience time
 	t.pump(h)
 	t.mu.Unlock()
 
-	timer := time.NewTimer(patience)
+	// A turn promised for the very end of the patience is not to be missed by a
+	// hair.
+	timer := time.NewTimer(patience + time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-w.ready:
