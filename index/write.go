@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"sync"
@@ -64,6 +65,9 @@ func (ix *Index) write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	return needs, ix.applyAll(plan, needs)
 }
 
+// keyForm is the one form of a key: another would be another document.
+var keyForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
 // newest checks the articles and leaves the newest state of each key.
 func (ix *Index) newest(batch []pipeline.Stored[pipeline.Article]) ([]incoming, error) {
 	byKey := make(map[string]int, len(batch))
@@ -74,8 +78,8 @@ func (ix *Index) newest(batch []pipeline.Stored[pipeline.Article]) ([]incoming, 
 		if err != nil {
 			return nil, pipeline.Permanent("invalid", err)
 		}
-		if _, key, _ := pipeline.ParseID(a.ID); key != a.Key {
-			return nil, pipeline.Permanent("invalid", fmt.Errorf("article %s has key %s", a.ID, a.Key))
+		if _, key, _ := pipeline.ParseID(a.ID); key != a.Key || !keyForm.MatchString(key) {
+			return nil, pipeline.Permanent("invalid", fmt.Errorf("article %s has key %q", a.ID, a.Key))
 		}
 		in := incoming{a, version{a.Revision, s.Seq}, name}
 		i, known := byKey[a.Key]
@@ -206,7 +210,8 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 }
 
 // Delete removes the articles with the ids, and returns when that is durable.
-// Ids that are not there are not an error.
+// Ids that are not there are not an error. The stream knows nothing of it: a
+// replay brings back what it still holds.
 func (ix *Index) Delete(ctx context.Context, ids []string) error {
 	plan := make(map[*partition]*change)
 	for _, id := range ids {

@@ -87,7 +87,10 @@ func TestWriteRefuses(t *testing.T) {
 	noID, wrongKey := good, good
 	noID.ID = ""
 	wrongKey.Key = "0123456789abcdef"
-	for name, a := range map[string]pipeline.Article{"no id": noID, "key of another": wrongKey} {
+	upper := good
+	upper.Key = strings.ToUpper(good.Key)
+	upper.ID = pipeline.NewID(when, when, upper.Key)
+	for name, a := range map[string]pipeline.Article{"no id": noID, "key of another": wrongKey, "key in capitals": upper} {
 		err := <-write(ix, stored(1, good, a))
 		var permanent *pipeline.PermanentError
 		if !errors.As(err, &permanent) || permanent.Reason != "invalid" {
