@@ -21,6 +21,13 @@ func newDead() *cobra.Command {
 90 days. List them, look at one, mend the cause and replay, or drop.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 there are none.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q: want dead list, show, replay or drop", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDeadList(), newDeadShow(),
 		newDeadEach("replay", "Hand dead letters to their stage again", http.MethodPost, ":replay"),
@@ -29,38 +36,28 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 there are none.`,
 }
 
 // deadLetters asks for all dead letters of a stage and reason; empty: any.
-func deadLetters(cmd *cobra.Command, c *client.Client, stage, reason string) ([]pipeline.DeadLetter, error) {
-	var all []pipeline.DeadLetter
+func deadLetters(cmd *cobra.Command, c *client.Client, stage, reason string) ([]json.RawMessage, error) {
 	q := url.Values{}
-	for name, v := range map[string]string{"stage": stage, "reason": reason} {
-		if v != "" {
-			q.Set(name, v)
-		}
+	if stage != "" {
+		q.Set("stage", stage)
 	}
-	for {
-		var page struct {
-			Items []pipeline.DeadLetter `json:"items"`
-			Next  string                `json:"next_cursor"`
-		}
-		if err := c.Get(cmd.Context(), "/api/v1/dead", q, &page); err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" {
-			return all, nil
-		}
-		q.Set("cursor", page.Next)
+	if reason != "" {
+		q.Set("reason", reason)
 	}
+	letters, _, err := list(cmd, c, deadPath, q, 0)
+	return letters, err
 }
+
+const deadPath = apiPath + "dead"
 
 func newDeadList() *cobra.Command {
 	var s server
 	var stage, reason, format string
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List dead letters",
+		Short:   "List dead letters, newest first",
 		Args:    cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error { return oneOf("output", format, "table", "jsonl") },
+		PreRunE: func(*cobra.Command, []string) error { return oneOf("output", format, "table", "json", "jsonl") },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.client()
 			if err != nil {
@@ -70,16 +67,21 @@ func newDeadList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, d := range letters {
-				if format == "jsonl" {
-					if err := json.NewEncoder(cmd.OutOrStdout()).Encode(d); err != nil {
-						return err
-					}
-					continue
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%-8s  %s  %-10s  %-12s  %s\n", d.ID, d.At.Local().Format(time.DateTime), d.Stage, d.Reason, clip(plain(d.Error), 120))
+			out := cmd.OutOrStdout()
+			if format == "table" && len(letters) > 0 {
+				err = showTable(out, letters, []string{"ID", "SET ASIDE", "STAGE", "REASON", "ERROR"}, func(d pipeline.DeadLetter) []string {
+					return []string{d.ID, d.At.Local().Format(time.DateTime), d.Stage, d.Reason, d.Error}
+				})
+			} else {
+				err = showList(out, deadPath, letters, format)
+			}
+			if err != nil {
+				return err
 			}
 			if len(letters) == 0 {
+				if format == "table" {
+					fmt.Fprintln(cmd.ErrOrStderr(), "no dead letters")
+				}
 				return errNothing
 			}
 			return nil
@@ -88,7 +90,7 @@ func newDeadList() *cobra.Command {
 	s.flags(cmd)
 	cmd.Flags().StringVar(&stage, "stage", "", "only of this stage")
 	cmd.Flags().StringVar(&reason, "reason", "", "only with this reason")
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or jsonl")
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, json or jsonl")
 	return cmd
 }
 
@@ -104,7 +106,7 @@ func newDeadShow() *cobra.Command {
 				return err
 			}
 			var one json.RawMessage
-			if err := c.Get(cmd.Context(), "/api/v1/dead/"+url.PathEscape(args[0]), nil, &one); err != nil {
+			if err := c.Get(cmd.Context(), deadPath+"/"+url.PathEscape(args[0]), nil, &one); err != nil {
 				return err
 			}
 			return printJSON(cmd.OutOrStdout(), one, true)
@@ -123,9 +125,16 @@ func newDeadEach(name, short, method, suffix string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   name + " ID… | --all [--stage S] [--reason R]",
 		Short: short,
+		Long: short + `: those named, or all of a stage or reason. The
+dead letters stay as they are where it fails.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 there are none, or not that one.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
 				return fmt.Errorf("%s: name the dead letters, or say --all", name)
+			}
+			if !all && (stage != "" || reason != "") {
+				return fmt.Errorf("%s: --stage and --reason go with --all", name)
 			}
 			return nil
 		},
@@ -139,16 +148,21 @@ func newDeadEach(name, short, method, suffix string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for _, d := range letters {
+				err = each(letters, func(d pipeline.DeadLetter) error {
 					args = append(args, d.ID)
+					return nil
+				})
+				if err != nil {
+					return err
 				}
 			}
 			if len(args) == 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "no dead letters")
 				return errNothing
 			}
-			for _, id := range args {
-				if err := c.Do(cmd.Context(), method, "/api/v1/dead/"+url.PathEscape(id)+suffix, "", nil, nil); err != nil {
-					return fmt.Errorf("%s: %w", id, err)
+			for i, id := range args {
+				if err := c.Do(cmd.Context(), method, deadPath+"/"+url.PathEscape(id)+suffix, "", nil, nil); err != nil {
+					return fmt.Errorf("after %d done: %s: %w", i, id, err)
 				}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d\n", name, len(args))

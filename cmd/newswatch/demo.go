@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,11 +30,13 @@ func newDemo() *cobra.Command {
 		Long: `Run newswatch on a bundled newsroom of made-up outlets in English, Russian and
 Chinese, served on this machine. Articles, wire copies and updates appear over
 the first minutes; the entities and watches are those of the starter catalog.
+What comes is printed, alerts with the watch that raised them and the sentence.
 
 Without --data everything is kept in a temporary folder and removed at the end.
 
 Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
-		Args: cobra.NoArgs,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return oneOf("log-level", level, levels...) },
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			lg, err := newLogger(config.Log{Level: level, Format: "text"})
 			if err != nil {
@@ -63,12 +67,25 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 				Logger: lg, Config: cfg, Version: version(), Seed: room.Catalog(ln.Addr().(*net.TCPAddr).Port),
 			})
 			if err != nil {
-				return err
+				return startError(err)
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "newswatch demo: open %s  (Ctrl-C ends it)\n\n", a.URL())
-			go a.Follow(cmd.Context(), func(art pipeline.Article) { printArticle(out, art) })
-			return a.Run(cmd.Context())
+			ctx, cancel := context.WithCancel(cmd.Context())
+			var following sync.WaitGroup
+			defer following.Wait()
+			defer cancel()
+			news, err := a.Follower(ctx) // before anything runs: it shall miss nothing
+			if err != nil {
+				lg.Warn("what comes is not printed", "error", err)
+			} else {
+				following.Go(func() {
+					news.Run(ctx,
+						func(art pipeline.Article) { printArticle(out, art) },
+						func(al pipeline.Alert) { printAlert(out, al) })
+				})
+			}
+			return a.Run(ctx)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "", "data folder (default: a temporary one)")
@@ -87,16 +104,30 @@ func listenNewsroom() (net.Listener, error) {
 	return ln, err
 }
 
+// demoSource is the columns the longest id of an outlet takes.
+const demoSource = 16
+
 func printArticle(w io.Writer, a pipeline.Article) {
-	note := ""
+	title := plain(a.Title)
 	switch {
 	case a.CopyOf != "":
-		note = " (copy)"
+		title += " (copy)"
 	case a.Revision > 1:
-		note = fmt.Sprintf(" (revision %d)", a.Revision)
+		title += fmt.Sprintf(" (revision %d)", a.Revision)
 	}
-	fmt.Fprintf(w, "%-2s  %-18s  %s%s\n", a.Lang, clip(a.Source, 18), plain(a.Title), note)
-	if e := a.Entities(); len(e) > 0 {
-		fmt.Fprintf(w, "%24s%s\n", "", strings.Join(e, " "))
+	b := block{
+		head:    pad(plain(a.Lang), 2) + "  " + pad(clip(plain(a.Source), demoSource), demoSource) + "  ",
+		title:   title,
+		details: []string{strings.Join(a.Entities(), " ")},
 	}
+	_ = b.write(w) // who does not look on misses nothing
+}
+
+// printAlert prints one line, on a narrow terminal wrapped below itself.
+func printAlert(w io.Writer, a pipeline.Alert) {
+	b := block{
+		head:  "ALERT  ",
+		title: plain(a.WatchName) + ": " + plain(a.Article.Title) + " - " + quote(clip(plain(a.Receipt.Sentence), maxText)),
+	}
+	_ = b.write(w)
 }

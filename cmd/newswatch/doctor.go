@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +18,10 @@ func newDoctor() *cobra.Command {
 where a server is running, its parts: stages that fall behind, dead letters,
 feeds that fail.
 
-Exit codes: 0 all well, 1 failed, 2 wrong use, 3 something is wrong.`,
+Without a server running its part is left out; that alone is a warning only.
+
+Exit codes: 0 all well or warnings only, 1 failed, 2 wrong use, 3 something is
+BAD.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.client()
@@ -27,9 +30,8 @@ Exit codes: 0 all well, 1 failed, 2 wrong use, 3 something is wrong.`,
 			}
 			well := true
 			for _, check := range doctor.Run(cmd.Context(), c, data) {
-				fmt.Fprintf(cmd.OutOrStdout(), "%-5s %-16s %s\n", check.Verdict, check.Name, plain(check.Detail))
-				if check.Advice != "" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%-22s → %s\n", "", check.Advice)
+				if err := printCheck(cmd.OutOrStdout(), check); err != nil {
+					return err
 				}
 				well = well && check.Verdict != doctor.Bad
 			}
@@ -42,4 +44,13 @@ Exit codes: 0 all well, 1 failed, 2 wrong use, 3 something is wrong.`,
 	s.flags(cmd)
 	cmd.Flags().StringVar(&data, "data", "./newswatch-data", "data folder")
 	return cmd
+}
+
+// printCheck prints a check and, below it, what to do.
+func printCheck(w io.Writer, c doctor.Check) error {
+	b := block{head: pad(c.Verdict, 5) + pad(c.Name, 14), title: plain(c.Detail)}
+	if c.Advice != "" {
+		b.details = []string{"→ " + c.Advice}
+	}
+	return b.write(w)
 }

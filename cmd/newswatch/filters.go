@@ -32,7 +32,8 @@ func newParse() *cobra.Command {
 
   {"key","url","title","summary","content","author","published","guid",…}
 
---url is the address the feed was served from, for relative links.
+--url is the address the feed was served from, for relative links. An address on
+a private network or on this machine is fetched with --allow-private only.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
 		Args: cobra.ExactArgs(1),
@@ -66,7 +67,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
 		},
 	}
 	cmd.Flags().StringVar(&base, "url", "", "address the feed was served from")
-	cmd.Flags().BoolVar(&private, "allow-private", false, "let URL be on a private network")
+	cmd.Flags().BoolVar(&private, "allow-private", false, "let URL be on a private network or this machine")
 	return cmd
 }
 

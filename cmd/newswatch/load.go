@@ -30,32 +30,36 @@ Exit codes: 0 all taken, 1 failed, 2 wrong use, 3 some lines refused.`,
 			if err != nil {
 				return err
 			}
-			in := cmd.InOrStdin()
+			in, name := cmd.InOrStdin(), "stdin"
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
 					return err
 				}
 				defer f.Close()
-				in = newProgress(cmd.ErrOrStderr(), f)
+				in, name = newProgress(cmd.ErrOrStderr(), f), args[0]
 			}
-			path := "/api/v1/articles"
+			path := articlesPath
 			if alert {
 				path += "?alert=true"
 			}
 			var res struct {
 				New, Changed, Known int
 				Refused             []struct {
-					Line   int    `json:"line"`
-					Reason string `json:"reason"`
+					Line   int
+					Reason string
 				}
+				RefusedMore int `json:"refused_more"` // beyond those listed
 			}
 			if err := c.Do(cmd.Context(), http.MethodPost, path, "application/jsonl", io.NopCloser(in), &res); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d new, %d changed, %d known, %d refused\n", res.New, res.Changed, res.Known, len(res.Refused))
+			fmt.Fprintf(cmd.OutOrStdout(), "%d new, %d changed, %d known, %d refused\n", res.New, res.Changed, res.Known, len(res.Refused)+res.RefusedMore)
 			for _, r := range res.Refused {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", args[0], r.Line, r.Reason)
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", name, r.Line, plain(r.Reason))
+			}
+			if res.RefusedMore > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: and %d more\n", name, res.RefusedMore)
 			}
 			if len(res.Refused) > 0 {
 				return errNothing

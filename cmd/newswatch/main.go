@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -55,8 +56,8 @@ func run(args []string) int {
 		return exitUsage
 	}
 	fmt.Fprintf(os.Stderr, "newswatch: %v\n", err)
-	var p *client.Problem
-	if errors.As(err, &p) && p.Status == 404 {
+	var p *client.Problem // only newswatch itself says so: nothing there has another error
+	if errors.As(err, &p) && p.Status == http.StatusNotFound {
 		return exitNothing
 	}
 	return exitFailed

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	_ "golang.org/x/crypto/x509roots/fallback" // a container from scratch has no certificates of its own
@@ -41,7 +43,8 @@ With --nats and --role the same program is one of several processes that share a
 NATS server. A process without the web role listens only if --listen is given.
 
 Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
-		Args: cobra.NoArgs,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return p.check() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.settings(cmd)
 			if err != nil {
@@ -55,7 +58,7 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 				Logger: lg, Config: cfg, Version: version(), Seed: catalog.Starter(),
 			})
 			if err != nil {
-				return err
+				return startError(err)
 			}
 			return a.Run(cmd.Context())
 		},
@@ -70,6 +73,33 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 	f.StringVar(&p.level, "log-level", "", "debug, info (default), warn or error")
 	f.StringVar(&p.format, "log-format", "", "text (default) or json")
 	return cmd
+}
+
+// check says which flag is wrong.
+func (p *process) check() error {
+	for _, r := range p.roles {
+		if err := oneOf("role", r, app.Roles()...); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	if p.level != "" {
+		errs = append(errs, oneOf("log-level", p.level, levels...))
+	}
+	if p.format != "" {
+		errs = append(errs, oneOf("log-format", p.format, "text", "json"))
+	}
+	return errors.Join(errs...)
+}
+
+var levels = []string{"debug", "info", "warn", "error"}
+
+// startError says of an error at the start what to do about it.
+func startError(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w (is another newswatch running? --listen gives this one another address)", err)
+	}
+	return err
 }
 
 // settings is the configuration file with the flags over it.

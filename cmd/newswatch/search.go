@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -13,8 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/newswatch/newswatch/cmd/internal/client"
 	"github.com/newswatch/newswatch/pipeline"
 )
+
+// pageSize is the most hits or objects the server gives at a time.
+const pageSize = 200
 
 func newSearch() *cobra.Command {
 	var s server
@@ -27,27 +32,29 @@ func newSearch() *cobra.Command {
 
   newswatch search 'entity:huawei AND (sanctions OR санкции OR 制裁)'
   newswatch search '"world internet conference" lang:ru last:7d' -o jsonl
+  newswatch search -- -entity:huawei        # a query that begins with a dash
 
 Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(*cobra.Command, []string) error {
-			return oneOf("output", format, "table", "json", "jsonl", "csv")
+			if limit < 1 {
+				return fmt.Errorf("--limit %d: want 1 or more", limit)
+			}
+			return errors.Join(
+				oneOf("output", format, "table", "json", "jsonl", "csv"),
+				oneOf("sort", sort, pipeline.SortNewest, pipeline.SortOldest, pipeline.SortRelevance),
+				oneOf("collapse", collapse, "none", "copies", "stories"))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := s.client()
 			if err != nil {
 				return err
 			}
-			q := url.Values{"q": {strings.Join(args, " ")}, "limit": {strconv.Itoa(limit)}}
-			if sort != "" {
-				q.Set("sort", sort)
-			}
-			if collapse != "" {
-				q.Set("collapse", collapse)
-			}
-			var res pipeline.SearchResult
-			if err := c.Get(cmd.Context(), "/api/v1/search", q, &res); err != nil {
-				return err
+			query := strings.Join(args, " ")
+			q := url.Values{"q": {query}, "sort": {sort}, "collapse": {collapse}}
+			res, err := search(cmd, c, q, limit)
+			if err != nil {
+				return queryError(query, err)
 			}
 			for _, w := range res.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
@@ -66,10 +73,47 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 	}
 	s.flags(cmd)
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, json, jsonl or csv")
-	cmd.Flags().StringVar(&sort, "sort", "", "newest (default), oldest or relevance")
-	cmd.Flags().StringVar(&collapse, "collapse", "", "none (default), copies or stories")
+	cmd.Flags().StringVar(&sort, "sort", pipeline.SortNewest, "newest, oldest or relevance")
+	cmd.Flags().StringVar(&collapse, "collapse", "none", "none, copies or stories: what to fold into one hit")
 	cmd.Flags().IntVar(&limit, "limit", 20, "most hits to print")
 	return cmd
+}
+
+// search asks for as many pages as the limit takes. What is said of the whole
+// is the first page's.
+func search(cmd *cobra.Command, c *client.Client, q url.Values, limit int) (pipeline.SearchResult, error) {
+	var all pipeline.SearchResult
+	for {
+		q.Set("limit", strconv.Itoa(min(limit-len(all.Hits), pageSize)))
+		var page pipeline.SearchResult
+		if err := c.Get(cmd.Context(), apiPath+"search", q, &page); err != nil {
+			return all, err
+		}
+		if !q.Has("cursor") {
+			all = page
+		} else {
+			all.Hits = append(all.Hits, page.Hits...)
+			all.NextCursor = page.NextCursor
+		}
+		if page.NextCursor == "" || len(page.Hits) == 0 || len(all.Hits) >= limit {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+}
+
+// queryError shows where in the query the error is.
+func queryError(query string, err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Position == nil || *p.Position > len(query) {
+		return err
+	}
+	before := query[:*p.Position]
+	// The caret stands below the place only if the query is one plain line.
+	if query != plain(query) {
+		return fmt.Errorf("query: at character %d: %w", len([]rune(before))+1, err)
+	}
+	return fmt.Errorf("query: at character %d: %w\n  %s\n  %s^", len([]rune(before))+1, err, query, strings.Repeat(" ", cells(before)))
 }
 
 func writeHits(w io.Writer, format string, res pipeline.SearchResult) error {
@@ -89,24 +133,40 @@ func writeHits(w io.Writer, format string, res pipeline.SearchResult) error {
 	case "csv":
 		return writeCSV(w, res.Hits)
 	}
+	if len(res.Hits) == 0 {
+		return nil
+	}
+	source := 0
 	for _, h := range res.Hits {
-		fmt.Fprintf(w, "%s  %-2s  %-18s  %s\n", h.Published.Local().Format("2006-01-02 15:04"), h.Lang, clip(h.Source, 18), plain(h.Title))
-		fmt.Fprintf(w, "%22s%s\n", "", clip(snippetText(h.Snippet), 160))
-		if len(h.Entities) > 0 {
-			fmt.Fprintf(w, "%22s%s\n", "", strings.Join(h.Entities, " "))
+		source = max(source, min(cells(plain(h.Source)), maxSource))
+	}
+	for _, h := range res.Hits {
+		title := plain(h.Title)
+		if h.Copies > 0 {
+			title += fmt.Sprintf(" (+%d)", h.Copies)
 		}
-		fmt.Fprintf(w, "%22s%s\n", "", plain(h.URL))
+		err := block{
+			head: h.Published.Local().Format(minute) + "  " + pad(plain(h.Lang), 2) + "  " +
+				pad(clip(plain(h.Source), source), source) + "  ",
+			title:   title,
+			details: []string{snippetText(h.Snippet), plain(strings.Join(h.Entities, " ")), plain(h.URL), h.ID},
+		}.write(w)
+		if err != nil {
+			return err
+		}
 	}
 	about := ""
 	if !res.TotalExact {
 		about = "about "
 	}
-	if len(res.Hits) > 0 {
-		_, err := fmt.Fprintf(w, "\n%d of %s%d, %d ms\n", len(res.Hits), about, res.Total, res.TookMS)
-		return err
-	}
-	return nil
+	_, err := fmt.Fprintf(w, "\n%d of %s%d, %d ms\n", len(res.Hits), about, res.Total, res.TookMS)
+	return err
 }
+
+const (
+	minute    = "2006-01-02 15:04" // times in tables, local
+	maxSource = 24                 // columns of a source's id
+)
 
 func writeCSV(w io.Writer, hits []pipeline.Hit) error {
 	cw := csv.NewWriter(w)
@@ -141,18 +201,4 @@ func csvSafe(cell string) string {
 func snippetText(s string) string {
 	s = strings.NewReplacer("<mark>", "", "</mark>", "").Replace(s)
 	return plain(html.UnescapeString(s))
-}
-
-// plain drops what would play with a terminal: foreign text may hold escape
-// sequences and line breaks.
-func plain(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }), " ")
-}
-
-func clip(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
 }

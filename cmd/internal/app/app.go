@@ -235,28 +235,3 @@ func (a *App) parts() []part {
 
 // dataPath is a path below the data folder.
 func (a *App) dataPath(name string) string { return filepath.Join(a.opts.Config.Data, name) }
-
-// followEvery is how often Follow looks for new articles.
-const followEvery = 300 * time.Millisecond
-
-// Follow calls fn for each article published from now on, in order, until ctx
-// is done. It is for people watching: it keeps no place.
-func (a *App) Follow(ctx context.Context, fn func(pipeline.Article)) {
-	next := uint64(1)
-	for ctx.Err() == nil {
-		err := a.node.Read(ctx, pipeline.StreamArticles, "", next, func(d pipeline.Delivery) error {
-			next = d.Seq + 1
-			if art, err := pipeline.Articles.Decode(d); err == nil {
-				fn(art)
-			}
-			return nil
-		})
-		if err != nil {
-			a.lg.Debug("articles not followed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(followEvery):
-		}
-	}
-}

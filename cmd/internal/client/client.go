@@ -10,35 +10,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// ErrNotRunning says that nothing answers at the server's address.
-var ErrNotRunning = errors.New("no newswatch is running there")
+// What can be wrong with the server asked, rather than with the request.
+var (
+	ErrNotRunning   = errors.New("no newswatch is running there")
+	ErrNotNewswatch = errors.New("what answers there is not newswatch")
+)
+
+// maxProblem is the most bytes read of an answer that is an error.
+const maxProblem = 1 << 20
 
 // A Problem is the server's RFC 9457 problem document.
 type Problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Errors []struct {
-		Message  string `json:"message"`
-		Location string `json:"location"`
-	} `json:"errors"`
+	Title    string   `json:"title"`
+	Status   int      `json:"status"`
+	Detail   string   `json:"detail"`
+	Position *int     `json:"position"` // where in a query the error is: bytes from 0; nil: not of a query
+	Errors   []Detail `json:"errors"`
 }
 
+// A Detail is one thing wrong with a request.
+type Detail struct {
+	Message  string `json:"message"`
+	Location string `json:"location"` // query.limit, body.names[0], line 12…
+}
+
+// Error is the detail, then what is wrong in particular, one a line.
 func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
-		if e.Message != "" && !strings.Contains(text, e.Message) {
-			text += "\n  " + e.Message
+		if e.Message == "" || strings.Contains(text, e.Message) {
+			continue
 		}
+		text += "\n  "
+		if part, name, ok := strings.Cut(e.Location, "."); ok && (part == "query" || part == "body" || part == "path") {
+			text += name + ": "
+		}
+		text += e.Message
+	}
+	if p.Status == http.StatusUnauthorized {
+		text += "\n  Give it in NEWSWATCH_TOKEN or with --token-file."
 	}
 	return text
 }
@@ -50,9 +70,12 @@ type Client struct {
 	http   *http.Client
 }
 
-// New returns a client of the server, such as http://127.0.0.1:8080. The token
-// may be empty.
+// New returns a client of the server, such as http://127.0.0.1:8080; without a
+// scheme http is meant. The token may be empty.
 func New(server, token string) *Client {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
 	return &Client{server: strings.TrimRight(server, "/"), token: token, http: &http.Client{}}
 }
 
@@ -65,7 +88,8 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 }
 
 // Do sends a request with an optional body and decodes the answer into out,
-// unless that is nil.
+// unless that is nil. The errors are [ErrNotRunning], [ErrNotNewswatch], a
+// [*Problem], or of the connection.
 func (c *Client) Do(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.server+path, body)
 	if err != nil {
@@ -86,31 +110,50 @@ func (c *Client) Do(ctx context.Context, method, path, contentType string, body 
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		return problem(resp)
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return c.problem(resp)
 	}
 	if out == nil {
 		return nil
 	}
+	if !isType(resp, "application/json") {
+		return c.stranger(resp, nil)
+	}
 	if raw, ok := out.(*json.RawMessage); ok {
 		*raw, err = io.ReadAll(resp.Body)
-		return err
+	} else {
+		err = json.NewDecoder(resp.Body).Decode(out)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	if err != nil {
 		return fmt.Errorf("answer of %s: %w", path, err)
 	}
 	return nil
 }
 
-func problem(resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+// problem is the error of an answer that is one. Something else may have
+// answered: another program on the port, or a proxy in front.
+func (c *Client) problem(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", c.server, resp.Status, err)
+	}
 	p := &Problem{}
-	if err := json.Unmarshal(body, p); err != nil || p.Title == "" && p.Detail == "" {
-		p.Detail = resp.Status
-		if text := bytes.TrimSpace(body); len(text) > 0 && len(text) < 500 {
-			p.Detail += ": " + string(text)
-		}
+	if !isType(resp, "application/problem+json") || json.Unmarshal(body, p) != nil {
+		return c.stranger(resp, body)
 	}
 	p.Status = resp.StatusCode
 	return p
+}
+
+func (c *Client) stranger(resp *http.Response, body []byte) error {
+	said := resp.Status
+	if isType(resp, "text/plain") && len(body) > 0 && len(body) < 500 {
+		said += ", " + string(bytes.TrimSpace(body))
+	}
+	return fmt.Errorf("%s: %w: %s", c.server, ErrNotNewswatch, said)
+}
+
+func isType(resp *http.Response, want string) bool {
+	got, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && got == want
 }

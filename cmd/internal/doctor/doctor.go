@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,33 +37,57 @@ type Check struct {
 }
 
 const (
-	lowDisk  = 5 << 30 // bytes free: warn below
-	noDisk   = 1 << 30 // bytes free: bad below
-	behind   = 10_000  // messages pending in a stage: warn above
-	maxFails = 5       // failing feeds named
+	lowDisk   = 5 << 30   // bytes free: warn below
+	noDisk    = 1 << 30   // bytes free: bad below
+	lowMemory = 512 << 20 // bytes free: warn below; what newswatch takes under full load
+	behind    = 10_000    // messages waiting for a stage: warn above
+	maxFails  = 5         // failing feeds named
+	maxSkew   = time.Minute
+	askWait   = 10 * time.Second // bounds the question to the server
 )
+
+// minYear is of no importance but that this program was not there before it.
+const minYear = 2025
+
+// A Server answers questions under /api/v1; *client.Client is one.
+type Server interface {
+	Get(ctx context.Context, path string, query url.Values, out any) error
+}
 
 // Run makes all the checks. Without a server running, those of the server are
 // left out.
-func Run(ctx context.Context, c *client.Client, data string) []Check {
-	checks := []Check{machine(), folder(data), disk(data), clock(time.Now())}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func Run(ctx context.Context, s Server, data string) []Check {
+	meminfo, _ := os.ReadFile("/proc/meminfo") // not there: the check is left out
+	checks := []Check{machine(), memory(string(meminfo)), folder(data), disk(freeBytes(data)), clock(time.Now())}
+	checks = slices.DeleteFunc(checks, func(c Check) bool { return c.Name == "" })
+	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	var st web.Status
-	err := c.Get(ctx, "/api/v1/status", nil, &st)
-	if err != nil {
-		check := Check{"server", Warn, err.Error(), ""}
-		if !errors.Is(err, client.ErrNotRunning) {
-			check.Verdict, check.Advice = Bad, "look into its log"
-		}
-		return append(checks, check)
-	}
-	checks = append(checks, Check{"server", Good, fmt.Sprintf("%s, up %v", st.Version, time.Duration(st.UptimeS)*time.Second), ""})
-	return append(checks, stages(st), deadLetters(st), feedsOf(st), index(st))
+	return append(checks, server(ctx, s)...)
 }
 
 func machine() Check {
 	return Check{"machine", Good, fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()), ""}
+}
+
+// memory reads Linux's /proc/meminfo: lines such as "MemAvailable: 123 kB".
+// Without that line there is no check.
+func memory(meminfo string) Check {
+	for line := range strings.Lines(meminfo) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "MemAvailable:" {
+			continue
+		}
+		kib, err := strconv.ParseUint(f[1], 10, 64)
+		if err != nil {
+			break
+		}
+		c := Check{"memory", Good, fmt.Sprintf("%.1f GB available", float64(kib<<10)/1e9), ""}
+		if kib<<10 < lowMemory {
+			c.Verdict, c.Advice = Warn, "newswatch takes up to 0.5 GB under full load"
+		}
+		return c
+	}
+	return Check{}
 }
 
 func folder(data string) Check {
@@ -74,7 +100,7 @@ func folder(data string) Check {
 	case errors.Is(err, os.ErrNotExist):
 		return Check{"data folder", Good, abs + " is not there yet", ""}
 	case err != nil:
-		return Check{"data folder", Bad, err.Error(), "make it readable for this user"}
+		return Check{"data folder", Bad, err.Error(), "make it readable for this user, or name another with --data"}
 	case !info.IsDir():
 		return Check{"data folder", Bad, abs + " is not a folder", "name another with --data"}
 	}
@@ -84,66 +110,116 @@ func folder(data string) Check {
 	}
 	probe.Close()
 	if err := os.Remove(probe.Name()); err != nil {
-		return Check{"data folder", Warn, err.Error(), ""}
+		return Check{"data folder", Warn, err.Error(), "remove that file"}
 	}
 	return Check{"data folder", Good, abs + " is writable", ""}
 }
 
-func disk(data string) Check {
-	dir := data
-	for { // the folder may not be there yet: its nearest parent tells
+// freeBytes is what may still be written where the folder is or will be: its
+// nearest parent tells.
+func freeBytes(dir string) (uint64, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return 0, err
+	}
+	for {
 		var fs syscall.Statfs_t
 		err := syscall.Statfs(dir, &fs)
 		if err == nil {
-			free := fs.Bavail * uint64(fs.Bsize)
-			c := Check{"disk", Good, fmt.Sprintf("%.1f GB free", float64(free)/1e9), ""}
-			switch {
-			case free < noDisk:
-				c.Verdict, c.Advice = Bad, "free some space: newswatch stops taking items when it runs out"
-			case free < lowDisk:
-				c.Verdict, c.Advice = Warn, "free some space, or lower nats.max_store"
-			}
-			return c
+			return fs.Bavail * uint64(fs.Bsize), nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return Check{"disk", Warn, err.Error(), ""}
+			return 0, fmt.Errorf("free disk of %s: %w", dir, err)
 		}
 		dir = parent
 	}
 }
 
+func disk(free uint64, err error) Check {
+	if err != nil {
+		return Check{"disk", Warn, err.Error(), ""}
+	}
+	c := Check{"disk", Good, fmt.Sprintf("%.1f GB free", float64(free)/1e9), ""}
+	switch {
+	case free < noDisk:
+		c.Verdict, c.Advice = Bad, "free some space: newswatch stops taking items when it runs out"
+	case free < lowDisk:
+		c.Verdict, c.Advice = Warn, "free some space, or lower nats.max_store"
+	}
+	return c
+}
+
 // clock finds a clock that was never set: ids begin with the time.
 func clock(now time.Time) Check {
-	if now.Year() < 2025 {
+	if now.Year() < minYear {
 		return Check{"clock", Bad, now.Format(time.RFC3339), "set the clock: articles are filed by it"}
 	}
 	return Check{"clock", Good, now.Format(time.RFC3339), ""}
 }
 
+// server asks the running server how it goes.
+func server(ctx context.Context, s Server) []Check {
+	var st web.Status
+	err := s.Get(ctx, "/api/v1/status", nil, &st)
+	switch {
+	case errors.Is(err, client.ErrNotRunning):
+		return []Check{{"server", Warn, err.Error(), ""}}
+	case errors.Is(err, context.DeadlineExceeded):
+		return []Check{{"server", Bad, fmt.Sprintf("no answer within %v", askWait), "look into its log"}}
+	case err != nil:
+		return []Check{{"server", Bad, err.Error(), advice(err)}}
+	}
+	up := time.Duration(st.UptimeS) * time.Second
+	return []Check{
+		{"server", Good, fmt.Sprintf("%s, up %v", st.Version, up), ""},
+		skew(time.Now(), st.Started.Add(up)),
+		stages(st), deadLetters(st), feeds(st), index(st), serverDisk(st),
+	}
+}
+
+// advice is for an error the server answered with.
+func advice(err error) string {
+	var p *client.Problem
+	switch {
+	case errors.Is(err, client.ErrNotNewswatch):
+		return "name the right one with --server"
+	case errors.As(err, &p) && p.Status == 401:
+		return ""
+	}
+	return "look into its log"
+}
+
+// skew compares this clock with the server's, which answers to the second.
+func skew(here, there time.Time) Check {
+	d := here.Sub(there).Abs().Round(time.Second)
+	if d > maxSkew {
+		return Check{"server clock", Warn, fmt.Sprintf("%v apart from the clock here", d), "set both: articles are filed by the server's"}
+	}
+	return Check{"server clock", Good, "as here", ""}
+}
+
 func stages(st web.Status) Check {
-	var late, all []string
+	var late []string
 	for _, s := range st.Stages {
 		if s.Pending > behind {
 			late = append(late, fmt.Sprintf("%s has %d waiting", s.Stage, s.Pending))
 		}
-		all = append(all, s.Stage)
 	}
 	if len(late) > 0 {
 		return Check{"stages", Warn, strings.Join(late, ", "), "normal after a long pause; else the machine is too small or a receiver is slow"}
 	}
-	slices.Sort(all)
-	return Check{"stages", Good, fmt.Sprintf("%d, none behind", len(all)), ""}
+	return Check{"stages", Good, fmt.Sprintf("%d, none behind", len(st.Stages)), ""}
 }
 
 func deadLetters(st web.Status) Check {
 	if st.Dead > 0 {
-		return Check{"dead letters", Warn, fmt.Sprint(st.Dead), "see `newswatch dead list`"}
+		return Check{"dead letters", Warn, strconv.Itoa(st.Dead), "see `newswatch dead list`"}
 	}
 	return Check{"dead letters", Good, "none", ""}
 }
 
-func feedsOf(st web.Status) Check {
+func feeds(st web.Status) Check {
 	f := st.Feeds
 	detail := fmt.Sprintf("%d, %d polled, %d failing", f.Total, f.Polled, len(f.Failing))
 	if f.Total == 0 {
@@ -156,9 +232,22 @@ func feedsOf(st web.Status) Check {
 	for _, x := range f.Failing[:min(len(f.Failing), maxFails)] {
 		named = append(named, x.URL+" ("+x.Reason+")")
 	}
-	return Check{"feeds", Warn, detail + ": " + strings.Join(named, "; "), ""}
+	if more := len(f.Failing) - len(named); more > 0 {
+		named = append(named, fmt.Sprintf("and %d more", more))
+	}
+	return Check{"feeds", Warn, detail + ": " + strings.Join(named, "; "), "see `newswatch get status`"}
 }
 
 func index(st web.Status) Check {
 	return Check{"index", Good, fmt.Sprintf("%d articles, %.1f MB, %d partitions", st.Index.Documents, float64(st.Index.Bytes)/1e6, st.Index.Partitions), ""}
+}
+
+// serverDisk is the disk the server has its data on, which may be another.
+func serverDisk(st web.Status) Check {
+	if st.Disk.Total == 0 {
+		return Check{"server disk", Good, "not known", ""}
+	}
+	c := disk(st.Disk.Free, nil)
+	c.Name = "server disk"
+	return c
 }
