@@ -105,7 +105,9 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
-		log.Warn("no checkpoint: all articles are asked for", "dir", cfg.Dir, "err", err)
+		if parts, _ := filepath.Glob(filepath.Join(cfg.Dir, "*")); len(parts) > 0 { // else it is new
+			log.Warn("no checkpoint: all articles are asked for", "dir", cfg.Dir, "err", err)
+		}
 		cp = &checkpoint{Version: checkpointVersion, Partition: period(cfg.Partition), Replay: 1, Partitions: make(map[string]*mark)}
 	case err != nil:
 		return nil, fmt.Errorf("index: %w", err)
