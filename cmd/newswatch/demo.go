@@ -105,7 +105,7 @@ func listenNewsroom() (net.Listener, error) {
 }
 
 // demoSource is the columns the longest id of an outlet takes.
-const demoSource = 16
+const demoSource = 17
 
 func printArticle(w io.Writer, a pipeline.Article) {
 	title := plain(a.Title)
@@ -125,9 +125,10 @@ func printArticle(w io.Writer, a pipeline.Article) {
 
 // printAlert prints one line, on a narrow terminal wrapped below itself.
 func printAlert(w io.Writer, a pipeline.Alert) {
-	b := block{
-		head:  "ALERT  ",
-		title: plain(a.WatchName) + ": " + plain(a.Article.Title) + " - " + quote(clip(plain(a.Receipt.Sentence), maxText)),
+	title, sentence := plain(a.Article.Title), plain(a.Receipt.Sentence)
+	b := block{head: "ALERT  ", title: plain(a.WatchName) + ": " + title}
+	if sentence != title {
+		b.title += " - " + quote(clip(sentence, maxText))
 	}
-	_ = b.write(w)
+	_ = b.write(w) // see printArticle
 }

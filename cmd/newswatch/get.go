@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -25,7 +26,7 @@ func newGet() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "get KIND [ID]",
-		Short: "Show what the running server has: sources, entities, watches, channels, alerts, an article, status",
+		Short: "Show what the running server has: catalog, alerts, an article, its status",
 		Long: `Show one thing of the running server, or all of a kind.
 
   newswatch get entities
@@ -34,6 +35,8 @@ func newGet() *cobra.Command {
   newswatch get article 20151216093000-0123456789abcdef
   newswatch get status
 
+KIND is sources, entities, watches, channels, alerts, article or status, singular
+or plural.
 Sources, entities, watches and channels are printed one by one as JSON. For
 articles there is newswatch search.
 
@@ -109,7 +112,7 @@ func getPath(args []string) (string, error) {
 	case kind == "alert" || kind == "alerts":
 		path = alertsPath
 	case (kind == "article" || kind == "articles") && len(args) == 1:
-		return "", fmt.Errorf("get article: which one? Give its id; newswatch search shows ids")
+		return "", errors.New("get article: which one? Give its id; newswatch search shows ids")
 	case kind == "article" || kind == "articles":
 		path = articlesPath
 	case kind == "status" && len(args) == 2:
@@ -121,7 +124,7 @@ func getPath(args []string) (string, error) {
 	}
 	if len(args) == 2 {
 		if args[1] == "" {
-			return "", fmt.Errorf("the id is empty")
+			return "", errors.New("the id is empty")
 		}
 		path += "/" + url.PathEscape(args[1])
 	}
@@ -178,20 +181,20 @@ func showList(w io.Writer, path string, items []json.RawMessage, format string) 
 	}
 	switch path {
 	case apiPath + "sources":
-		return showTable(w, items, []string{"ID", "NAME", "LANG", "COUNTRY", "FEEDS", "MANAGED BY", "HOME"}, func(o catalog.Source) []string {
-			return []string{o.ID, o.Name, o.Lang, o.Country, strconv.Itoa(len(o.Feeds)), o.ManagedBy, o.Home}
+		return showTable(w, items, []string{"ID", "LANG", "COUNTRY", "FEEDS", "MANAGED BY", "NAME", "HOME"}, func(o catalog.Source) []string {
+			return []string{o.ID, o.Lang, o.Country, strconv.Itoa(len(o.Feeds)), o.ManagedBy, o.Name, o.Home}
 		})
 	case apiPath + "entities":
-		return showTable(w, items, []string{"ID", "NAME", "KIND", "WIKIDATA", "MANAGED BY", "NAMES"}, func(o catalog.Entity) []string {
+		return showTable(w, items, []string{"ID", "KIND", "WIKIDATA", "MANAGED BY", "NAME", "NAMES"}, func(o catalog.Entity) []string {
 			var names []string
 			for _, n := range o.Names {
 				names = append(names, n.Text)
 			}
-			return []string{o.ID, o.Name, o.Kind, o.Wikidata, o.ManagedBy, strings.Join(names, ", ")}
+			return []string{o.ID, o.Kind, o.Wikidata, o.ManagedBy, o.Name, strings.Join(names, ", ")}
 		})
 	case apiPath + "watches":
-		return showTable(w, items, []string{"ID", "NAME", "KIND", "TO", "MANAGED BY", "QUERY"}, func(o catalog.Watch) []string {
-			return []string{o.ID, o.Name, o.Kind, strings.Join(o.To, ","), o.ManagedBy, o.Query}
+		return showTable(w, items, []string{"ID", "KIND", "TO", "MANAGED BY", "NAME", "QUERY"}, func(o catalog.Watch) []string {
+			return []string{o.ID, o.Kind, strings.Join(o.To, ","), o.ManagedBy, o.Name, o.Query}
 		})
 	case apiPath + "channels":
 		return showTable(w, items, []string{"ID", "KIND", "MANAGED BY", "URL"}, func(o catalog.Channel) []string {

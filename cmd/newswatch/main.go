@@ -45,14 +45,14 @@ func run(args []string) int {
 	root.SetArgs(args)
 	usage := true // until a command runs, what goes wrong is wrong use
 	onRun(root, func() { usage = false })
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errNothing):
 		return exitNothing
 	case usage:
-		fmt.Fprintf(os.Stderr, "newswatch: %v\nTry `newswatch help`.\n", err)
+		fmt.Fprintf(os.Stderr, "newswatch: %v\nTry `%s --help`.\n", err, cmd.CommandPath())
 		return exitUsage
 	}
 	fmt.Fprintf(os.Stderr, "newswatch: %v\n", err)

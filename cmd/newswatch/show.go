@@ -95,7 +95,11 @@ func writeArticle(w io.Writer, a struct {
 	}
 	var problems []string
 	for _, p := range a.Problems {
-		problems = append(problems, strings.TrimSpace(p.Stage+" "+p.Reason+": "+p.Detail))
+		what := p.Stage + " " + p.Reason
+		if p.Detail != "" {
+			what += ": " + p.Detail
+		}
+		problems = append(problems, what)
 	}
 	mentions := make(map[string][]string)
 	var order []string
@@ -137,13 +141,14 @@ func writeArticle(w io.Writer, a struct {
 
 // alertBlock is an alert in a list.
 func alertBlock(a pipeline.Alert) block {
+	why := plain(a.WatchName)
+	if sentence := plain(a.Receipt.Sentence); sentence != plain(a.Article.Title) {
+		why += ": " + quote(sentence)
+	}
 	return block{
-		head:  a.Queued.Local().Format(minute) + "  " + pad(plain(a.State), 6) + "  ",
-		title: plain(a.Article.Title),
-		details: []string{
-			plain(a.WatchName) + ": " + quote(a.Receipt.Sentence),
-			plain(a.ID),
-		},
+		head:    a.Queued.Local().Format(minute) + "  " + pad(plain(a.State), 6) + "  ",
+		title:   plain(a.Article.Title),
+		details: []string{why, plain(a.ID)},
 	}
 }
 
@@ -205,7 +210,7 @@ func writeStatus(w io.Writer, st web.Status) error {
 		"up", span(time.Duration(st.UptimeS)*time.Second),
 		"roles", strings.Join(st.Roles, ", "),
 		"feeds", feeds,
-		"articles", fmt.Sprintf("%d in %d partitions, %s", st.Index.Documents, st.Index.Partitions, size(st.Index.Bytes)),
+		"articles", fmt.Sprintf("%d, %s", st.Index.Documents, size(st.Index.Bytes)),
 		"disk", fmt.Sprintf("%s free of %s", size(st.Disk.Free), size(st.Disk.Total)),
 		"dead letters", strconv.Itoa(st.Dead),
 	)

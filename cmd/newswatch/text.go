@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -143,13 +142,16 @@ func (t *table) add(row ...string) {
 	*t = append(*t, row)
 }
 
-// write prints the table, each line clipped to the terminal's width. Columns
-// that are empty but for their name are left out.
+// write prints the table. Columns that are empty but for their name are left
+// out. On a terminal each line is clipped to its width; where little is left
+// for the last column, which is the longest, it goes below the others.
 func (t table) write(w io.Writer) error {
 	if len(t) == 0 {
 		return nil
 	}
+	last := len(t[0]) - 1
 	widths := make([]int, len(t[0]))
+	rest := 0 // columns of all but the last
 	for i := range widths {
 		filled := false
 		for n, row := range t {
@@ -158,25 +160,31 @@ func (t table) write(w io.Writer) error {
 		}
 		if !filled {
 			widths[i] = 0
+		} else if i < last {
+			rest += widths[i] + 2
 		}
 	}
 	limit := screen(w)
-	for _, row := range t {
-		var b strings.Builder
+	below := limit > 0 && rest+widths[last] > limit && limit-rest < minTitle
+	var out strings.Builder
+	for n, row := range t {
+		var line strings.Builder
 		for i, cell := range row {
-			if widths[i] > 0 {
-				b.WriteString(pad(cell, widths[i]) + "  ")
+			if widths[i] > 0 && (i < last || !below) {
+				line.WriteString(pad(cell, widths[i]) + "  ")
 			}
 		}
-		line := strings.TrimRight(b.String(), " ")
+		text := strings.TrimRight(line.String(), " ")
 		if limit > 0 {
-			line = clip(line, limit)
+			text = clip(text, limit)
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
+		out.WriteString(text + "\n")
+		if below && n > 0 && row[last] != "" {
+			writeDetail(&out, row[last], limit)
 		}
 	}
-	return nil
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // A block is an entry with a head and details below it.
@@ -210,22 +218,24 @@ func (b block) write(w io.Writer) error {
 	}
 	s.WriteString(strings.Join(wrap(b.title, n, 4), "\n"+strings.Repeat(" ", indent)) + "\n")
 	for _, d := range b.details {
-		if d == "" {
-			continue
-		}
-		if limit > 0 {
-			n = min(limit-blockIndent, maxText)
-		}
-		lines := wrap(d, n, 2)
-		if isAddress(d) {
-			lines = []string{d} // whole, for the mouse
-		}
-		for _, line := range lines {
-			s.WriteString(strings.Repeat(" ", blockIndent) + line + "\n")
+		if d != "" {
+			writeDetail(&s, d, limit)
 		}
 	}
 	_, err := io.WriteString(w, s.String())
 	return err
+}
+
+// writeDetail writes indented lines of text, two at most. An address stays
+// whole, for the mouse.
+func writeDetail(s *strings.Builder, text string, limit int) {
+	n := 0
+	if limit > 0 && !isAddress(text) {
+		n = max(min(limit-blockIndent, maxText), 1)
+	}
+	for _, line := range wrap(text, n, 2) {
+		s.WriteString(strings.Repeat(" ", blockIndent) + line + "\n")
+	}
 }
 
 func isAddress(s string) bool {
