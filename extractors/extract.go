@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,9 @@ type Extractor struct {
 	cfg     Config
 	metrics *metrics
 	now     func() time.Time
+	// reading has a place for each page being read. Many pages are waited for
+	// at once; a tree is a hundred times its page, so few are held.
+	reading chan struct{}
 }
 
 // New makes an extractor. A zero value in cfg stands for its default.
@@ -66,6 +70,7 @@ func New(lg *slog.Logger, reg prometheus.Registerer, fetcher Fetcher, tagger Tag
 		cfg:     cfg,
 		metrics: newMetrics(reg),
 		now:     time.Now,
+		reading: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 }
 
@@ -164,6 +169,7 @@ func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		return readable.Page{}, e.unfetched(ctx, it, a, err)
 	}
 	a.Fetched = raw.Fetched.UTC()
+	e.reading <- struct{}{}
 	page, err := readable.Extract(raw.Body, readable.Options{
 		URL:         cmp.Or(raw.URL, it.Link, it.URL),
 		ContentType: raw.ContentType,
@@ -171,6 +177,7 @@ func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		Published:   it.Published,
 		Now:         e.now(),
 	})
+	<-e.reading
 	for _, note := range page.Notes {
 		e.problem(a, stage, note, "")
 	}

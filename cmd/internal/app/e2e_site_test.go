@@ -50,7 +50,7 @@ type site struct {
 	got     int            // feed requests answered 200
 	got304  int
 	gotPage int
-	extra   map[string]int // items added while running, by host
+	extra   map[string][]time.Time // items added while running, by host
 }
 
 // A siteFeed is one real feed with its links led to the site.
@@ -71,7 +71,7 @@ func newSite(t testing.TB, least int) *site {
 		t.Skipf("this system has one loopback address only: %v", err)
 	}
 	s := &site{
-		port: first.Addr().(*net.TCPAddr).Port, byHost: map[string]*siteFeed{}, pageOf: map[string]int{}, extra: map[string]int{},
+		port: first.Addr().(*net.TCPAddr).Port, byHost: map[string]*siteFeed{}, pageOf: map[string]int{}, extra: map[string][]time.Time{},
 	}
 	s.loadPages(t, dir)
 	s.loadFeeds(t, dir, least)
@@ -240,11 +240,12 @@ func (s *site) count(n *int) {
 }
 
 // more is a second feed of the host, with the items added while running.
-func (s *site) more(w http.ResponseWriter, f *siteFeed, extra int) {
+func (s *site) more(w http.ResponseWriter, f *siteFeed, extra []time.Time) {
 	w.Header().Set("Content-Type", "application/rss+xml")
 	fmt.Fprintf(w, `<?xml version="1.0"?><rss version="2.0"><channel><title>%s</title>`, html.EscapeString(f.name))
-	for i := max(0, extra-40); i < extra; i++ {
-		fmt.Fprintf(w, `<item><title>Item %d of %s</title><link>http://%s:%d/a/more-%d.html</link></item>`, i, html.EscapeString(f.name), f.host, s.port, i)
+	for i := max(0, len(extra)-40); i < len(extra); i++ {
+		fmt.Fprintf(w, `<item><title>Item %d of %s</title><link>http://%s:%d/a/more-%d.html</link><pubDate>%s</pubDate></item>`,
+			i, html.EscapeString(f.name), f.host, s.port, i, extra[i].UTC().Format(time.RFC1123Z))
 	}
 	fmt.Fprint(w, `</channel></rss>`)
 }
@@ -255,8 +256,8 @@ func (s *site) add(host string, n int) []string {
 	defer s.mu.Unlock()
 	var links []string
 	for range n {
-		i := s.extra[host]
-		s.extra[host]++
+		i := len(s.extra[host])
+		s.extra[host] = append(s.extra[host], time.Now())
 		path := fmt.Sprintf("/a/more-%d.html", i)
 		s.pageOf[host+path] = (i*17 + len(host)) % len(s.pages)
 		links = append(links, fmt.Sprintf("http://%s:%d%s", host, s.port, path))

@@ -55,7 +55,7 @@ func TestSoak(t *testing.T) {
 	var seen []time.Duration // from first seen to searchable
 	look := func() {
 		var res pipeline.SearchResult
-		if err := s.get("/api/v1/search?q=title:item&limit=200", &res); err != nil {
+		if err := s.get("/api/v1/search?q=title:item&limit=60", &res); err != nil {
 			t.Fatal(err)
 		}
 		now := time.Now()
@@ -79,7 +79,7 @@ func TestSoak(t *testing.T) {
 		}
 		look()
 		peak = max(peak, rss(p))
-		time.Sleep(25 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 	checkAll(t, s, st, h, more)
 	slices.Sort(seen)
