@@ -88,7 +88,8 @@ func TestSoak(t *testing.T) {
 	p.stop()
 }
 
-// rss is the memory of a process in bytes.
+// rss is the memory of a process in bytes, without the files it has mapped:
+// those of the index are the page cache's.
 func rss(p *proc) int {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -96,7 +97,7 @@ func rss(p *proc) int {
 	}
 	defer f.Close()
 	for sc := bufio.NewScanner(f); sc.Scan(); {
-		if kb, ok := strings.CutPrefix(sc.Text(), "VmRSS:"); ok {
+		if kb, ok := strings.CutPrefix(sc.Text(), "RssAnon:"); ok {
 			n, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(kb, "kB")))
 			return n << 10
 		}
