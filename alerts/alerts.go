@@ -8,6 +8,10 @@
 // again. The [Outbox] consumes that stream and delivers: each attempt is saved
 // in the alert before the next is made.
 //
+// [Silence] is the same for feeds: what a poller tells of one that fails or has
+// gone quiet, tried on the watches of kind silence. It is called where feeds are
+// polled and its alerts take the same way.
+//
 // It owns the subjects alert.<watch>.<dedup id>. It stores nothing else.
 //
 // # Delivery

@@ -30,9 +30,10 @@ type Engine struct {
 
 // watches is one state of the catalog's watches, ready to be tried.
 type watches struct {
-	set    *query.Set
-	byID   map[string]watch
-	broken map[string]error // watches that can't be evaluated, and why
+	set     *query.Set
+	byID    map[string]watch
+	silence map[string]bool  // watches that wait for feeds: see Silence
+	broken  map[string]error // watches that can't be evaluated, and why
 }
 
 type watch struct {
@@ -90,7 +91,7 @@ func newEngineMetrics(reg prometheus.Registerer) engineMetrics {
 // SetWatches replaces the watches, at once for the next article. A watch that
 // can't be evaluated is logged and left out, see [Engine.Problems].
 func (e *Engine) SetWatches(ws []catalog.Watch) {
-	next := &watches{byID: make(map[string]watch), broken: make(map[string]error)}
+	next := &watches{byID: make(map[string]watch), silence: make(map[string]bool), broken: make(map[string]error)}
 	queries := make(map[string]*query.Query)
 	for _, w := range ws {
 		ready, err := e.compile(w)
@@ -99,16 +100,23 @@ func (e *Engine) SetWatches(ws []catalog.Watch) {
 			e.lg.Error("watch left out", "watch", w.ID, "error", err)
 			continue
 		}
+		if w.Kind == catalog.WatchSilence {
+			next.silence[w.ID] = true
+			continue
+		}
 		next.byID[w.ID] = ready
 		queries[w.ID] = ready.query
 	}
 	next.set = query.NewSet(queries)
 	e.state.Store(next)
-	e.metrics.watches.WithLabelValues("active").Set(float64(len(next.byID)))
+	e.metrics.watches.WithLabelValues("active").Set(float64(len(next.byID) + len(next.silence)))
 	e.metrics.watches.WithLabelValues("broken").Set(float64(len(next.broken)))
 }
 
 func (e *Engine) compile(w catalog.Watch) (watch, error) {
+	if w.Kind == catalog.WatchSilence {
+		return compileSilence(w, e.now())
+	}
 	w.Group = cmp.Or(w.Group, catalog.GroupStory)
 	if w.Kind != "" && w.Kind != catalog.WatchMention {
 		return watch{}, fmt.Errorf("watch %s: kind %s is not available yet", w.ID, w.Kind)
@@ -176,30 +184,35 @@ func (e *Engine) alerts(a *pipeline.Article, w watch, spans []pipeline.Span) []p
 }
 
 func (e *Engine) alert(a *pipeline.Article, w watch, g group) pipeline.Alert {
-	now := e.now().UTC()
+	al := newAlert(w, g, e.now().UTC())
+	al.Kind = catalog.WatchMention
+	al.Article = pipeline.ArticleRef{
+		ID: a.ID, Key: a.Key, URL: a.URL, Title: a.Title, Source: a.Source, Lang: a.Lang, Country: a.Country,
+		Story: a.Story, Entities: a.Entities(), Published: a.Published, FirstSeen: a.FirstSeen,
+	}
+	r := &al.Receipt
+	r.Spans = g.spans[:min(len(g.spans), e.cfg.Spans)]
+	r.Sentence = spanSentence(a, g.spans[0])
+	r.Published, r.FirstSeen, r.Fetched, r.Extracted = a.Published, a.FirstSeen, a.Fetched, a.Extracted
+	return al
+}
+
+// newAlert is an alert of the watch for the group, queued for its channels; what
+// it is about is still to be filled in.
+func newAlert(w watch, g group, now time.Time) pipeline.Alert {
 	dedup := g.dedup(w.ID)
 	var deliveries []pipeline.Attempts
 	for _, ch := range w.To {
 		deliveries = append(deliveries, pipeline.Attempts{Channel: ch, State: pipeline.AlertQueued, Next: w.quiet.until(now)})
 	}
 	return pipeline.Alert{
-		ID:        w.ID + "." + dedup,
-		Watch:     w.ID,
-		WatchName: cmp.Or(w.Name, w.ID),
-		Dedup:     dedup,
-		Kind:      catalog.WatchMention,
-		State:     pipeline.AlertQueued,
-		Queued:    now,
-		Article: pipeline.ArticleRef{
-			ID: a.ID, Key: a.Key, URL: a.URL, Title: a.Title, Source: a.Source, Lang: a.Lang, Country: a.Country,
-			Story: a.Story, Entities: a.Entities(), Published: a.Published, FirstSeen: a.FirstSeen,
-		},
-		Receipt: pipeline.Receipt{
-			Query: w.Query, WatchVersion: w.version(), Group: w.Group,
-			Spans:     g.spans[:min(len(g.spans), e.cfg.Spans)],
-			Sentence:  spanSentence(a, g.spans[0]),
-			Published: a.Published, FirstSeen: a.FirstSeen, Fetched: a.Fetched, Extracted: a.Extracted, Matched: now,
-		},
+		ID:         w.ID + "." + dedup,
+		Watch:      w.ID,
+		WatchName:  cmp.Or(w.Name, w.ID),
+		Dedup:      dedup,
+		State:      pipeline.AlertQueued,
+		Queued:     now,
+		Receipt:    pipeline.Receipt{Query: w.Query, WatchVersion: w.version(), Group: w.Group, Matched: now},
 		Deliveries: deliveries,
 	}
 }

@@ -37,6 +37,8 @@ func (e *Engine) Explain(a pipeline.Article, watchID string) Explanation {
 		ex.Reason = "there is no such watch"
 		if err := s.broken[watchID]; err != nil {
 			ex.Reason = "the watch is left out: " + err.Error()
+		} else if s.silence[watchID] {
+			ex.Reason = "the watch is of kind silence: it waits for feeds that fail or go quiet, not for articles"
 		}
 		return ex
 	}

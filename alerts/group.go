@@ -9,7 +9,7 @@ import (
 
 // A group is what alerts once, and the places of the match that are in it.
 type group struct {
-	kind  string // of catalog.Groups
+	kind  string // of catalog.Groups, or groupFeed
 	what  []string
 	spans []pipeline.Span
 }

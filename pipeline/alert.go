@@ -11,19 +11,47 @@ const (
 
 // An Alert is one thing a watch has to say, with its receipt. Its ID is stable:
 // a receiver that has seen it before may drop it.
+//
+// It is about an article or, of a watch of kind silence, about a feed: then
+// Article is empty and left out, and so are the times of the receipt but Matched.
 type Alert struct {
 	ID        string    `json:"id"`    // "<watch>.<dedup>"
 	Watch     string    `json:"watch"` // id of the watch
 	WatchName string    `json:"watch_name"`
 	Dedup     string    `json:"dedup"` // 16 hex digits over what must alert once
-	Kind      string    `json:"kind"`  // mention…
+	Kind      string    `json:"kind"`  // mention, silence…
 	State     string    `json:"state"`
 	Queued    time.Time `json:"queued"`        // when it was put into the outbox
 	Sent      time.Time `json:"sent,omitzero"` // when the last channel had it
 
-	Article    ArticleRef `json:"article"`
+	Article    ArticleRef `json:"article,omitzero"`
+	Feed       *FeedEvent `json:"feed,omitempty"`
 	Receipt    Receipt    `json:"receipt"`
 	Deliveries []Attempts `json:"deliveries,omitempty"` // one per channel
+}
+
+// Title is what the alert is about, in a line: its article's title, or what has
+// become of its feed.
+func (a *Alert) Title() string {
+	if a.Feed == nil {
+		return a.Article.Title
+	}
+	switch a.Feed.Kind {
+	case FeedFailing:
+		return "Feed fails: " + a.Feed.Feed
+	case FeedQuiet:
+		return "Feed has gone quiet: " + a.Feed.Feed
+	default:
+		return "Feed " + a.Feed.Kind + ": " + a.Feed.Feed
+	}
+}
+
+// SourceID is the source it is about, whether by an article or by a feed.
+func (a *Alert) SourceID() string {
+	if a.Feed != nil {
+		return a.Feed.Source
+	}
+	return a.Article.Source
 }
 
 // An ArticleRef is what an alert tells of its article.
@@ -45,11 +73,11 @@ type ArticleRef struct {
 type Receipt struct {
 	Query        string    `json:"query"`         // the watch's query as it was then
 	WatchVersion string    `json:"watch_version"` // digest of the watch as it was then
-	Group        string    `json:"group"`         // story, entity, source or none
-	Spans        []Span    `json:"spans"`         // what matched, at least one
-	Sentence     string    `json:"sentence"`      // the sentence round the first span, plain text
-	Published    time.Time `json:"published"`
-	FirstSeen    time.Time `json:"first_seen"`
+	Group        string    `json:"group"`         // what alerts once: story, entity, source, none or, of kind silence, feed
+	Spans        []Span    `json:"spans"`         // what matched, at least one; of kind silence the feed's address
+	Sentence     string    `json:"sentence"`      // the sentence round the first span, or what became of the feed; plain text
+	Published    time.Time `json:"published,omitzero"`
+	FirstSeen    time.Time `json:"first_seen,omitzero"`
 	Fetched      time.Time `json:"fetched,omitzero"`
 	Extracted    time.Time `json:"extracted,omitzero"`
 	Matched      time.Time `json:"matched"`
@@ -57,7 +85,7 @@ type Receipt struct {
 
 // A Span is a place in an article that matched.
 type Span struct {
-	Field  string `json:"field"`
+	Field  string `json:"field"` // title, text, url or feed
 	Start  int    `json:"start"` // bytes
 	End    int    `json:"end"`
 	Text   string `json:"text"`

@@ -51,6 +51,17 @@ func testAlert() pipeline.Alert {
 	}
 }
 
+// feedAlert has no article: it is about a feed.
+func feedAlert() pipeline.Alert {
+	a := testAlert()
+	a.Kind, a.Article = "silence", pipeline.ArticleRef{}
+	a.Feed = &pipeline.FeedEvent{
+		Kind: pipeline.FeedFailing, Source: "vestnik", Feed: "https://vestnik.example/rss?a=1&b=2", Reason: "HTTP 403",
+		Since: a.Queued.Add(-26 * time.Hour), LastGood: a.Queued.Add(-26 * time.Hour), At: a.Queued,
+	}
+	return a
+}
+
 func message() Message { return Message{ID: "w1.0123456789abcdef", Alert: testAlert()} }
 
 // client does not follow redirects, as Doer asks.
@@ -314,6 +325,62 @@ func TestLogChannel(t *testing.T) {
 	}
 	if line["msg"] != "alert" || line["alert"] != "w1.0123456789abcdef" || line["channel"] != "desk" || line["title"] != "华为 <b> & Хуавей" {
 		t.Errorf("got %v", line)
+	}
+}
+
+func TestLogChannelOfAFeed(t *testing.T) {
+	var b bytes.Buffer
+	n, err := New(slog.New(slog.NewJSONHandler(&b, nil)), Clients{}, catalog.Channel{ID: "desk", Kind: catalog.ChannelLog})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := feedAlert()
+	if err := n.Notify(t.Context(), Message{ID: a.ID, Alert: a}); err != nil {
+		t.Fatal(err)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(b.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]any{
+		"title": "Feed fails: https://vestnik.example/rss?a=1&b=2", "source": "vestnik", "feed": "https://vestnik.example/rss?a=1&b=2",
+		"event": "failing", "reason": "HTTP 403", "since": "2026-03-30T10:00:00Z", "last_good": "2026-03-30T10:00:00Z", "article": nil, "published": nil,
+	} {
+		if line[key] != want {
+			t.Errorf("%s: %v, want %v", key, line[key], want)
+		}
+	}
+}
+
+func TestPayloadOfAFeed(t *testing.T) {
+	a := feedAlert()
+	body, err := payload(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Data struct {
+			Alert map[string]any `json:"alert"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	feed, _ := got.Data.Alert["feed"].(map[string]any)
+	if feed["reason"] != "HTTP 403" || feed["feed"] != a.Feed.Feed || feed["last_good"] != "2026-03-30T10:00:00Z" {
+		t.Errorf("feed: %v", feed)
+	}
+	if _, ok := got.Data.Alert["article"]; ok {
+		t.Errorf("an article that is none: %s", body)
+	}
+	long := *a.Feed
+	long.Feed, long.Reason = "https://"+strings.Repeat("x", 3000), strings.Repeat("\x00", 30_000)
+	a.Feed = &long
+	if body, err = payload(a); err != nil || len(body) >= maxPayload {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+	if len(long.Reason) != 30_000 || a.Feed != &long {
+		t.Error("the alert itself was cut")
 	}
 }
 

@@ -62,6 +62,14 @@ func (c cut) apply(a pipeline.Alert) pipeline.Alert {
 	} {
 		*s = shorten(*s, c.text)
 	}
+	if a.Feed != nil {
+		f := *a.Feed
+		f.Reason = shorten(f.Reason, c.text)
+		if len(f.Feed) > maxURL {
+			f.Feed = ""
+		}
+		a.Feed = &f
+	}
 	if len(a.Article.URL) > maxURL {
 		a.Article.URL = ""
 	}

@@ -76,7 +76,9 @@ func (c *Channel) fill() {}
 
 func (w *Watch) fill() {
 	w.Kind = cmp.Or(w.Kind, WatchMention)
-	w.Group = cmp.Or(w.Group, GroupStory)
+	if w.Kind != WatchSilence { // which has no groups
+		w.Group = cmp.Or(w.Group, GroupStory)
+	}
 }
 
 // newObject is an empty object of the kind, or nil.

@@ -135,12 +135,15 @@ func TestParseFaults(t *testing.T) {
 		}},
 		{"watch", "watches:\n  - id: w\n    name: W\n    query: \"  \"\n    kind: spike\n    group: day\n    to: [a, a]\n    quiet: { from: \"7\", to: \"24:00\", tz: Mars/Base }\n", []string{
 			"f.yaml:4: watch w: query: must not be empty",
-			"f.yaml:5: watch w: kind: spike is not available yet; available: mention",
+			"f.yaml:5: watch w: kind: spike is not available yet; available: mention, silence",
 			"f.yaml:6: watch w: group: \"day\" is none of story, entity, source, none",
 			"f.yaml:7: watch w: to[1]: \"a\" stands there twice",
 			"f.yaml:8: watch w: quiet.from: \"7\" is not a time of day such as 22:00",
 			"f.yaml:8: watch w: quiet.to: \"24:00\" is not a time of day such as 22:00",
 			"f.yaml:8: watch w: quiet.tz: \"Mars/Base\" is not a time zone such as Europe/Moscow",
+		}},
+		{"watch of kind silence", "watches:\n  - { id: all, name: A, kind: silence }\n  - { id: w, name: W, kind: silence, group: source }\n", []string{
+			"f.yaml:3: watch w: group: means nothing to a watch of kind silence: each spell of a feed alerts once",
 		}},
 		{"channels", "channels:\n  - { id: a, kind: slack, url_file: /x }\n  - { id: b, kind: pigeon }\n  - { id: c, kind: webhook }\n  - { id: d, kind: webhook, url: ftp://x, url_file: /x }\n  - { id: e, kind: log, url: http://x }\n", []string{
 			"f.yaml:2: channel a: kind: slack is not available yet; available: log, webhook",
@@ -377,7 +380,7 @@ sources:
 watches:
   - { id: w, name: W, query: "bad (", to: [gone] }
 `)
-	err := c.Validate(Checks{Query: func(q string) error { return fmt.Errorf("query: at %d: no )", len(q)) }})
+	err := c.Validate(Checks{Query: func(_, q string) error { return fmt.Errorf("query: at %d: no )", len(q)) }})
 	var got []string
 	for _, e := range FieldErrors(err) {
 		got = append(got, e.Error())

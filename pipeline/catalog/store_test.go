@@ -73,7 +73,7 @@ func bucket(t *testing.T) pipeline.KV {
 func open(t *testing.T, kv pipeline.KV) *catalog.Store {
 	t.Helper()
 	lg, _ := newLog()
-	s, err := catalog.Open(t.Context(), lg, kv, catalog.Checks{Query: func(q string) error {
+	s, err := catalog.Open(t.Context(), lg, kv, catalog.Checks{Query: func(_, q string) error {
 		if strings.Contains(q, "(") {
 			return errors.New("no ) found")
 		}

@@ -75,9 +75,9 @@ type EntityTests struct {
 type Watch struct {
 	ID    string   `yaml:"id" json:"id"`
 	Name  string   `yaml:"name" json:"name"`
-	Query string   `yaml:"query" json:"query"`
+	Query string   `yaml:"query,omitempty" json:"query,omitempty"` // of kind silence: which sources; empty: all
 	Kind  string   `yaml:"kind,omitempty" json:"kind,omitempty"`   // mention (default) first_mention co_mention spike silence story_growth digest
-	Group string   `yaml:"group,omitempty" json:"group,omitempty"` // story (default) entity source none
+	Group string   `yaml:"group,omitempty" json:"group,omitempty"` // story (default) entity source none; not of kind silence
 	To    []string `yaml:"to,omitempty" json:"to,omitempty"`       // channel ids
 	Quiet *Quiet   `yaml:"quiet,omitempty" json:"quiet,omitempty"`
 

@@ -40,7 +40,7 @@ const (
 )
 
 // AvailableWatchKinds lists the kinds of watches that are evaluated.
-func AvailableWatchKinds() []string { return []string{WatchMention} }
+func AvailableWatchKinds() []string { return []string{WatchMention, WatchSilence} }
 
 // AvailableChannelKinds lists the kinds of channels that deliver.
 func AvailableChannelKinds() []string { return []string{ChannelLog, ChannelWebhook} }
@@ -83,7 +83,7 @@ const (
 
 // Checks are rules other rooms know. A nil func checks nothing.
 type Checks struct {
-	Query func(query string) error // of a watch
+	Query func(kind, query string) error // of a watch
 }
 
 var (
@@ -320,14 +320,20 @@ func (w *Watch) Validate() error {
 	f.line("name", w.Name, MaxText)
 	switch {
 	case strings.TrimSpace(w.Query) == "":
-		f.add("query", "must not be empty")
+		if w.Kind != WatchSilence { // there it is every source
+			f.add("query", "must not be empty")
+		}
 	case len(w.Query) > MaxQuery:
 		f.add("query", "is longer than %d bytes", MaxQuery)
 	}
 	if w.Kind != "" && f.oneOf("kind", w.Kind, watchKinds()) && !slices.Contains(AvailableWatchKinds(), w.Kind) {
 		f.add("kind", "%s is not available yet; available: %s", w.Kind, strings.Join(AvailableWatchKinds(), ", "))
 	}
-	if w.Group != "" {
+	switch {
+	case w.Group == "":
+	case w.Kind == WatchSilence:
+		f.add("group", "means nothing to a watch of kind silence: each spell of a feed alerts once")
+	default:
 		f.oneOf("group", w.Group, Groups())
 	}
 	if len(w.To) > MaxChannels {
@@ -407,7 +413,7 @@ func (c *Catalog) validateEach(checks Checks) []*FieldError {
 		for i, o := range c.objects(kind) {
 			found := FieldErrors(o.Validate())
 			if w, ok := o.(*Watch); ok && checks.Query != nil && strings.TrimSpace(w.Query) != "" && len(w.Query) <= MaxQuery {
-				if err := checks.Query(w.Query); err != nil {
+				if err := checks.Query(w.Kind, w.Query); err != nil {
 					found = append(found, &FieldError{Ref: o.Ref(), Field: "query", Msg: err.Error()})
 				}
 			}

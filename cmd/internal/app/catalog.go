@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/extractors/tags"
-	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
@@ -29,10 +29,7 @@ func (a *App) openCatalog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	checks := catalog.Checks{Query: func(q string) error {
-		_, err := query.Parse(q, time.Now())
-		return err
-	}}
+	checks := catalog.Checks{Query: func(kind, q string) error { return alerts.CheckQuery(kind, q, time.Now()) }}
 	if a.catalog, err = catalog.Open(ctx, a.lg, kv, checks); err != nil {
 		return err
 	}

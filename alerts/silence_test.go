@@ -1,0 +1,229 @@
+package alerts
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+func sourcesAndWatches(ws ...catalog.Watch) *catalog.Catalog {
+	return &catalog.Catalog{
+		Sources: []catalog.Source{
+			{ID: "kommersant", Name: "Коммерсантъ", Home: "https://www.kommersant.ru", Country: "RU", Lang: "ru", Tags: []string{"daily", "Business News"}},
+			{ID: "xinhua", Name: "新华社", Home: "https://www.news.cn", Country: "CN", Lang: "zh-Hans", Tags: []string{"agency"}},
+			{ID: "bare", Name: "Bare"},
+		},
+		Watches: ws,
+	}
+}
+
+func failing(source, feed string) pipeline.FeedEvent {
+	return pipeline.FeedEvent{
+		Kind: pipeline.FeedFailing, Source: source, Feed: feed, Reason: "HTTP 403 Forbidden",
+		Since: testNow.Add(-26 * time.Hour), LastGood: testNow.Add(-26 * time.Hour), At: testNow,
+	}
+}
+
+func silence(t *testing.T, c *catalog.Catalog, ev pipeline.FeedEvent) []pipeline.Alert {
+	t.Helper()
+	got, err := Silence(c, ev, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestSilenceAlert(t *testing.T) {
+	c := sourcesAndWatches(
+		catalog.Watch{ID: "mention", Query: "lang:ru"},
+		catalog.Watch{ID: "quiet-feeds", Name: "Quiet feeds", Query: "lang:ru OR lang:zh", Kind: "silence", To: []string{"desk"}, Version: "v3"},
+	)
+	ev := failing("kommersant", "https://www.kommersant.ru/RSS/main.xml")
+	got := silence(t, c, ev)
+	if len(got) != 1 {
+		t.Fatalf("%d alerts, want 1", len(got))
+	}
+	want := []pipeline.Alert{{
+		ID: "quiet-feeds." + got[0].Dedup, Watch: "quiet-feeds", WatchName: "Quiet feeds", Dedup: got[0].Dedup,
+		Kind: "silence", State: "queued", Queued: testNow, Feed: &ev,
+		Receipt: pipeline.Receipt{Query: "lang:ru OR lang:zh", WatchVersion: "v3", Group: "feed",
+			Spans:    []pipeline.Span{{Field: "feed", End: len(ev.Feed), Text: ev.Feed, Term: "lang:ru OR lang:zh"}},
+			Sentence: "Коммерсантъ: a feed fails since 30 Mar 2026 10:00 UTC: HTTP 403 Forbidden", Matched: testNow},
+		Deliveries: []pipeline.Attempts{{Channel: "desk", State: "queued"}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := got[0].Title(), "Feed fails: https://www.kommersant.ru/RSS/main.xml"; got != want {
+		t.Errorf("title %q, want %q", got, want)
+	}
+	if got[0].SourceID() != "kommersant" {
+		t.Errorf("source %q", got[0].SourceID())
+	}
+	data, err := json.Marshal(got[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(data); strings.Contains(s, `"article"`) || strings.Contains(s, "0001-01-01") {
+		t.Errorf("an article that is none, or a time that is none: %s", s)
+	}
+	var back pipeline.Alert
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got[0], back); diff != "" {
+		t.Errorf("through JSON: %s", diff)
+	}
+}
+
+func TestSilenceOfAQuietFeed(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Kind: "silence"})
+	ev := failing("xinhua", "https://www.news.cn/rss")
+	ev.Kind, ev.Reason, ev.Usual = pipeline.FeedQuiet, "no new item for 26 h", 90*time.Minute
+	a := silence(t, c, ev)[0]
+	if got, want := a.Receipt.Sentence, "新华社: a feed has gone quiet since 30 Mar 2026 10:00 UTC, while 90 min is the longest it usually leaves: no new item for 26 h"; got != want {
+		t.Errorf("sentence %q\nwant %q", got, want)
+	}
+	if got, want := a.Title(), "Feed has gone quiet: https://www.news.cn/rss"; got != want {
+		t.Errorf("title %q, want %q", got, want)
+	}
+}
+
+func TestSilenceSelectsSources(t *testing.T) {
+	for _, tt := range []struct{ query, want string }{
+		{"", "kommersant xinhua bare"},
+		{" ", "kommersant xinhua bare"},
+		{"*", "kommersant xinhua bare"},
+		{"source:xinhua", "xinhua"},
+		{"source:(xinhua OR bare)", "xinhua bare"},
+		{"lang:zh", "xinhua"},
+		{"country:RU", "kommersant"},
+		{`tag:"business news"`, "kommersant"},
+		{"tag:agency OR tag:daily", "kommersant xinhua"},
+		{"site:kommersant.ru", "kommersant"},
+		{"site:feeds.example", "bare"},
+		{"-lang:ru", "xinhua bare"},
+		{"NOT (lang:ru OR country:CN)", "bare"},
+		{"lang:ru tag:agency", ""},
+	} {
+		c := sourcesAndWatches(catalog.Watch{ID: "w", Query: tt.query, Kind: "silence"})
+		var got []string
+		for _, src := range c.Sources {
+			if len(silence(t, c, failing(src.ID, "https://feeds.example/"+src.ID))) > 0 {
+				got = append(got, src.ID)
+			}
+		}
+		if got := strings.Join(got, " "); got != tt.want {
+			t.Errorf("%q selects %q, want %q", tt.query, got, tt.want)
+		}
+	}
+}
+
+// A spell alerts once: whatever tells of it again changes no id, and what is
+// another spell has another.
+func TestSilenceOncePerSpell(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Kind: "silence"}, catalog.Watch{ID: "v", Kind: "silence"})
+	first := failing("kommersant", "https://a.example/1")
+	again := first
+	again.At, again.Reason, again.LastGood = testNow.Add(time.Hour), "HTTP 500", time.Time{}
+	again.Since = first.Since.In(time.FixedZone("MSK", 3*3600))
+	ids := func(ev pipeline.FeedEvent) string {
+		var all []string
+		for _, a := range silence(t, c, ev) {
+			all = append(all, a.ID)
+		}
+		return strings.Join(all, " ")
+	}
+	if ids(first) != ids(again) || strings.Count(ids(first), ".") != 2 {
+		t.Errorf("%s, then %s", ids(first), ids(again))
+	}
+	seen := map[string]string{ids(first): "the first"}
+	for name, change := range map[string]func(*pipeline.FeedEvent){
+		"another feed":  func(ev *pipeline.FeedEvent) { ev.Feed = "https://a.example/2" },
+		"another kind":  func(ev *pipeline.FeedEvent) { ev.Kind = pipeline.FeedQuiet },
+		"another spell": func(ev *pipeline.FeedEvent) { ev.Since = ev.Since.Add(time.Minute) },
+	} {
+		ev := first
+		change(&ev)
+		if was := seen[ids(ev)]; was != "" {
+			t.Errorf("%s has the ids of %s", name, was)
+		}
+		seen[ids(ev)] = name
+	}
+}
+
+func TestSilenceOfNothing(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Kind: "silence"})
+	recovered := failing("kommersant", "https://a.example/1")
+	recovered.Kind = pipeline.FeedRecovered
+	for name, ev := range map[string]pipeline.FeedEvent{"recovered": recovered, "no such source": failing("gone", "https://a.example/1")} {
+		if got := silence(t, c, ev); len(got) > 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestSilenceWithABrokenWatch(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "a", Query: "huawei", Kind: "silence"}, catalog.Watch{ID: "b", Kind: "silence"})
+	got, err := Silence(c, failing("bare", "https://a.example/1"), testNow)
+	if err == nil || !strings.Contains(err.Error(), "watch a: ") || len(got) != 1 || got[0].Watch != "b" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSilenceInQuietHours(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Kind: "silence", To: []string{"desk"}, Quiet: &catalog.Quiet{From: "11:00", To: "13:00"}})
+	got := silence(t, c, failing("bare", "https://a.example/1"))
+	if want := testNow.Add(time.Hour); !got[0].Deliveries[0].Next.Equal(want) {
+		t.Errorf("delivered at %v, want %v", got[0].Deliveries[0].Next, want)
+	}
+}
+
+func TestCheckQuery(t *testing.T) {
+	for _, tt := range []struct {
+		kind, query string
+		pos         int // of the error; -1: there is none
+		says        string
+	}{
+		{"", "huawei", -1, ""},
+		{"mention", "huawei (", 7, "expected"},
+		{"silence", "", -1, ""},
+		{"silence", "lang:(ru OR zh) -tag:agency", -1, ""},
+		{"silence", "lang:ru huawei", 8, "huawei is asked of articles, and a watch of kind silence asks which sources"},
+		{"silence", "entity:huawei", 0, "expected source:, lang:, country:, tag:, site: or * for all"},
+		{"silence", `lang:ru OR "world internet"`, 11, "asked of articles"},
+		{"silence", "a NEAR/5 b", 0, "asked of articles"},
+		{"silence", "-last:7d", 1, "last:7d is asked of articles"},
+		{"silence", "lang:ru (", 8, "expected"},
+	} {
+		err := CheckQuery(tt.kind, tt.query, testNow)
+		var qe *pipeline.QueryError
+		switch {
+		case tt.pos < 0 && err != nil:
+			t.Errorf("%s %q: %v", tt.kind, tt.query, err)
+		case tt.pos >= 0 && (!errors.As(err, &qe) || qe.Pos != tt.pos || !strings.Contains(qe.Msg, tt.says)):
+			t.Errorf("%s %q: %v, want one at %d that says %q", tt.kind, tt.query, err, tt.pos, tt.says)
+		}
+	}
+}
+
+// Articles raise nothing for a watch of kind silence, and that is no fault of it.
+func TestSilenceWatchesAndArticles(t *testing.T) {
+	e := testEngine(catalog.Watch{ID: "w", Query: "lang:en", Kind: "silence"}, catalog.Watch{ID: "bad", Query: "phones", Kind: "silence"})
+	if got := handle(t, e, article(1, 1)); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+	if ps := e.Problems(); len(ps) != 1 || ps["bad"] == nil {
+		t.Errorf("problems: %v", ps)
+	}
+	if ex := e.Explain(article(1, 1), "w"); ex.Matched || !strings.Contains(ex.Reason, "kind silence") {
+		t.Errorf("%+v", ex)
+	}
+}
