@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -21,7 +20,7 @@ type Config struct {
 	Contact string `yaml:"contact"` // address of a page about this installation, for the User-Agent
 
 	Gap     time.Duration `yaml:"gap"`      // between two starts on one host; default 5s
-	AtOnce  int           `yaml:"at_once"`  // requests at once to one host; default 1
+	AtOnce  int           `yaml:"at_once"`  // requests at once to one host; default 2
 	MaxWait time.Duration `yaml:"max_wait"` // longest wait for a host's turn; default 30s
 
 	DialTimeout time.Duration `yaml:"dial_timeout"` // to connect, TLS apart; default 10s
@@ -39,6 +38,11 @@ type Config struct {
 
 	// Resolver looks names up; nil: the system's.
 	Resolver *net.Resolver `yaml:"-"`
+
+	// Dial makes the connections of requests that may reach private networks,
+	// so that a test can have a network of its own; nil: the system's. Those of
+	// other requests are always made, and guarded, here.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"`
 }
 
 func (c Config) withDefaults() Config {
@@ -52,7 +56,7 @@ func (c Config) withDefaults() Config {
 	def(&c.DialTimeout, 10*time.Second)
 	def(&c.Timeout, 30*time.Second)
 	if c.AtOnce <= 0 {
-		c.AtOnce = 1
+		c.AtOnce = 2
 	}
 	if c.MaxBytes <= 0 {
 		c.MaxBytes = 15 << 20
@@ -78,7 +82,7 @@ func (c Config) userAgent() string {
 	return fmt.Sprintf("%s/%s (+%s)", agentName, c.Version, c.Contact)
 }
 
-func (c Config) proxy() (func(*http.Request) (*url.URL, error), error) {
+func (c Config) proxy() (proxyFunc, error) {
 	switch c.Proxy {
 	case "":
 		return nil, nil
@@ -110,10 +114,10 @@ func openDialer(cfg Config) *net.Dialer {
 // dialContext connects names under localhost to loopback without asking a
 // resolver, as RFC 6761 §6.3 says of them; the dialer's guard still decides
 // whether loopback may be reached.
-func dialContext(d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+func dialContext(d *net.Dialer) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(addr)
-		if err == nil && strings.HasSuffix(strings.ToLower(host), ".localhost") {
+		if err == nil && strings.HasSuffix("."+strings.TrimSuffix(strings.ToLower(host), "."), ".localhost") {
 			addr = net.JoinHostPort("127.0.0.1", port)
 		}
 		return d.DialContext(ctx, network, addr)
@@ -136,29 +140,12 @@ func NewHTTPClient(cfg Config, private bool) (*http.Client, error) {
 	} else if cfg.Proxy == "" {
 		d.Control = ssrf.New(ssrf.WithAnyPort()).Safe
 	}
-	t := newTransport(cfg, d, proxy)
+	t := newTransport(cfg, dialContext(d), proxy)
 	t.DisableCompression = false // nobody here decodes the answers
 	return &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
-}
-
-// newTransport is one pool of connections, kept for as long as polls of a busy
-// host are apart, with TLS sessions resumed where they are not.
-func newTransport(cfg Config, d *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
-	return &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            dialContext(d),
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(4096)},
-		TLSHandshakeTimeout:    cfg.DialTimeout,
-		MaxIdleConns:           1024,
-		MaxIdleConnsPerHost:    2,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		DisableCompression:     true, // decoded here, under caps
-	}
 }
 
 // IsPrivate says whether addr is one that only requests with AllowPrivate may

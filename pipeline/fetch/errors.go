@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"time"
@@ -21,27 +22,29 @@ type Class string
 
 // The classes of errors.
 const (
-	ClassDNS        Class = "dns"         // the name has no address, or can't be looked up now
-	ClassConnect    Class = "connect"     // no connection, or it broke
-	ClassTLS        Class = "tls"         // no trust, or no agreement
-	ClassTimeout    Class = "timeout"     // not done in time
-	ClassPrivate    Class = "private"     // a private address, or a port that is not allowed
-	ClassTooBig     Class = "too_big"     // body or headers over their cap
-	ClassRatio      Class = "ratio"       // a body that unpacks to far more than was sent
-	ClassEncoding   Class = "encoding"    // a body that can't be unpacked
-	ClassRedirects  Class = "redirects"   // too many, or one that leads nowhere
-	ClassScheme     Class = "scheme"      // not an http or https address
-	ClassRobots     Class = "robots"      // robots.txt says no, or can't be had now
-	ClassHTTPStatus Class = "http_status" // any answer but success and 304
-	ClassBlocked    Class = "blocked"     // a challenge page
-	ClassCanceled   Class = "canceled"    // the caller gave up
-	ClassBusy       Class = "busy"        // the host's turn is too far away: a BusyError
+	ClassDNS        Class = "dns"          // the name has no address, or can't be looked up now
+	ClassConnect    Class = "connect"      // no connection, or it broke
+	ClassTLS        Class = "tls"          // no trust, or no agreement
+	ClassTimeout    Class = "timeout"      // not done in time
+	ClassPrivate    Class = "private"      // a private address, or a port that is not allowed
+	ClassTooBig     Class = "too_big"      // body or headers over their cap
+	ClassRatio      Class = "ratio"        // a body that unpacks to far more than was sent
+	ClassEncoding   Class = "encoding"     // a body that can't be unpacked
+	ClassProtocol   Class = "protocol"     // an answer that is not HTTP
+	ClassType       Class = "content_type" // a body of a kind the request does not want
+	ClassRedirects  Class = "redirects"    // too many, or one that leads nowhere
+	ClassScheme     Class = "scheme"       // not an http or https address
+	ClassRobots     Class = "robots"       // robots.txt says no, or can't be had now
+	ClassHTTPStatus Class = "http_status"  // any answer but success and 304
+	ClassBlocked    Class = "blocked"      // a challenge page
+	ClassCanceled   Class = "canceled"     // the caller gave up
+	ClassBusy       Class = "busy"         // the host's turn is too far away: a BusyError
 )
 
 // classes is every class, for metrics.
 var classes = []Class{
 	ClassDNS, ClassConnect, ClassTLS, ClassTimeout, ClassPrivate, ClassTooBig, ClassRatio, ClassEncoding,
-	ClassRedirects, ClassScheme, ClassRobots, ClassHTTPStatus, ClassBlocked, ClassCanceled, ClassBusy,
+	ClassProtocol, ClassType, ClassRedirects, ClassScheme, ClassRobots, ClassHTTPStatus, ClassBlocked, ClassCanceled, ClassBusy,
 }
 
 // An Error is why a request has no good answer.
@@ -50,6 +53,7 @@ type Error struct {
 	URL        string        // the address asked for at that hop, without its password
 	Status     int           // of an HTTP answer; 0: none
 	RetryAfter time.Duration // what the server asked for; 0: nothing
+	MediaType  string        // of the body that was refused, for [ClassType]
 	Err        error         // the cause; may be nil
 	temporary  bool
 }
@@ -76,7 +80,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // broken connection, a server that is overloaded.
 func (e *Error) Temporary() bool {
 	switch e.Class {
-	case ClassTimeout, ClassConnect, ClassCanceled:
+	case ClassTimeout, ClassConnect, ClassProtocol, ClassCanceled:
 		return true
 	case ClassHTTPStatus:
 		return e.Status >= 500 || e.Status == http.StatusTooManyRequests ||
@@ -120,7 +124,6 @@ func (c *Client) grade(ctx context.Context, u *url.URL, err error) error {
 		already *Error
 		dns     *net.DNSError
 		timeout interface{ Timeout() bool }
-		dial    *net.OpError
 	)
 	switch {
 	case errors.As(err, &already):
@@ -137,14 +140,32 @@ func (c *Client) grade(ctx context.Context, u *url.URL, err error) error {
 		e.Class = ClassTLS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Class = ClassTimeout
-	case strings.Contains(err.Error(), "server response headers exceeded"):
+	case hasAny(err, "server response headers exceeded", "header list larger"):
 		e.Class = ClassTooBig // net/http has no type for it
-	case errors.As(err, &dial):
-		e.Class = ClassConnect
+	case isProtocol(err):
+		e.Class = ClassProtocol
 	default:
 		e.Class = ClassConnect
 	}
 	return e
+}
+
+// isProtocol says whether the server's answer broke the rules of HTTP, for
+// which net/http has mostly texts and no types.
+func isProtocol(err error) bool {
+	var header textproto.ProtocolError
+	return errors.As(err, &header) || hasAny(err, "malformed", "chunk", "1xx", "Content-Length", "ransfer encoding",
+		"http2: ", "stream error: ", "connection error: ")
+}
+
+func hasAny(err error, parts ...string) bool {
+	text := err.Error()
+	for _, p := range parts {
+		if strings.Contains(text, p) {
+			return true
+		}
+	}
+	return false
 }
 
 func isTLS(err error) bool {

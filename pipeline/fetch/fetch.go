@@ -15,12 +15,15 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/idna"
 )
 
 // A Request asks for one address.
@@ -35,12 +38,16 @@ type Request struct {
 	AtOnce       int           // most requests at once to the host; 0: the default
 	Robots       bool          // ask the host's robots.txt first, and keep its Crawl-delay
 	MaxWait      time.Duration // longest wait for the host's turn; 0: the default, less than 0: none
+
+	// Only says of a media type, lower case and empty where there is none,
+	// whether a body of it is wanted; others are refused unread. Nil: all are.
+	Only func(mediaType string) bool
 }
 
 // A Response is what the last hop answered.
 type Response struct {
 	Status       int
-	URL          string // the final address
+	URL          string // the final address, without credentials: links are resolved against it
 	Header       http.Header
 	Body         []byte // decoded; of an error status at most its first 64 KiB
 	ETag         string // byte for byte
@@ -80,8 +87,9 @@ const (
 type Client struct {
 	lg      *slog.Logger
 	cfg     Config
-	guarded *http.Transport // refuses private networks when connecting
-	private *http.Transport // for requests that allow them; never shares a connection with guarded
+	guarded pool              // refuses private networks when connecting
+	private pool              // for requests that allow them; never shares a connection with guarded
+	http1   *recall[struct{}] // hosts whose HTTP/2 is broken
 	hosts   *hosts
 	robots  *robots
 	metrics *metrics
@@ -96,6 +104,7 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 		lg:      lg.With("component", "fetch"),
 		cfg:     cfg,
 		hosts:   newHosts(time.Now),
+		http1:   newRecall[struct{}](http1Hosts, time.Now),
 		robots:  newRobots(time.Now),
 		metrics: newMetrics(reg),
 		agent:   cfg.userAgent(),
@@ -105,15 +114,19 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 	if err != nil {
 		return nil, err
 	}
-	c.guarded = newTransport(cfg, guardedDialer(cfg), proxy)
-	c.private = newTransport(cfg, openDialer(cfg), nil)
+	dial := cfg.Dial
+	if dial == nil {
+		dial = dialContext(openDialer(cfg))
+	}
+	c.guarded = newPool(cfg, dialContext(guardedDialer(cfg)), proxy)
+	c.private = newPool(cfg, dial, nil)
 	return c, nil
 }
 
 // Close drops the idle connections.
 func (c *Client) Close() {
-	c.guarded.CloseIdleConnections()
-	c.private.CloseIdleConnections()
+	c.guarded.closeIdle()
+	c.private.closeIdle()
 }
 
 // Get fetches req.URL, following redirects. The error is an [*Error] or a
@@ -180,19 +193,16 @@ func (c *Client) get(ctx context.Context, req Request) (*Response, error) {
 	}
 }
 
-// hop asks one address once. A redirect is answered with the address it leads to.
-func (c *Client) hop(ctx context.Context, u *url.URL, req Request, budget time.Duration) (*Response, *url.URL, error) {
-	// The deadline ends the connect, the headers and the body alike: a server
-	// that drips one byte a second is cut off by it.
-	hopCtx, cancel := context.WithTimeout(ctx, max(budget, 0))
-	defer cancel()
-	r, err := c.newRequest(hopCtx, u, req)
+// ask makes one request. ctx carries the deadline of the hop; caller, the one
+// it was made from, tells a time-out from a caller that gave up.
+func (c *Client) ask(ctx, caller context.Context, t *http.Transport, u *url.URL, req Request) (*Response, *url.URL, error) {
+	r, err := c.newRequest(ctx, u, req)
 	if err != nil {
 		return nil, nil, &Error{Class: ClassScheme, URL: u.Redacted(), Err: err}
 	}
-	hr, err := c.transport(req).RoundTrip(r)
+	hr, err := t.RoundTrip(r)
 	if err != nil {
-		return nil, nil, c.grade(ctx, u, err)
+		return nil, nil, c.grade(caller, u, err)
 	}
 	defer func() { _ = hr.Body.Close() }()
 	if countHeaders(hr.Header) > maxHeaders {
@@ -210,14 +220,26 @@ func (c *Client) hop(ctx context.Context, u *url.URL, req Request, budget time.D
 	case hr.StatusCode < 200 || hr.StatusCode > 299:
 		return resp, nil, c.statusError(u, hr, resp)
 	}
+	if req.Only != nil && !req.Only(resp.ContentType) {
+		return resp, nil, &Error{Class: ClassType, URL: u.Redacted(), MediaType: resp.ContentType,
+			Err: fmt.Errorf("%q is not wanted", resp.ContentType)}
+	}
 	limit := req.MaxBytes
 	if limit == 0 {
 		limit = c.cfg.MaxBytes
 	}
 	if resp.Body, err = readBody(hr, limit, c.cfg.MaxRatio); err != nil {
-		return resp, nil, c.grade(ctx, u, err)
+		return resp, nil, c.grade(caller, u, err)
+	}
+	if by := challenger(hr, resp.ContentType, resp.Body); by != "" {
+		return resp, nil, blocked(u, hr, resp, by)
 	}
 	return resp, nil, nil
+}
+
+func blocked(u *url.URL, hr *http.Response, resp *Response, by string) *Error {
+	return &Error{Class: ClassBlocked, URL: u.Redacted(), Status: hr.StatusCode, RetryAfter: resp.RetryAfter,
+		Err: fmt.Errorf("a challenge page of %s stands before it", by)}
 }
 
 func (c *Client) newRequest(ctx context.Context, u *url.URL, req Request) (*http.Request, error) {
@@ -245,13 +267,6 @@ func (c *Client) newRequest(ctx context.Context, u *url.URL, req Request) (*http
 		r.Header.Set("If-Modified-Since", req.LastModified)
 	}
 	return r, nil
-}
-
-func (c *Client) transport(req Request) *http.Transport {
-	if req.AllowPrivate {
-		return c.private
-	}
-	return c.guarded
 }
 
 func (c *Client) patience(req Request) time.Duration {
@@ -283,17 +298,18 @@ func (c *Client) waitError(ctx context.Context, u *url.URL, err error) error {
 func (c *Client) statusError(u *url.URL, hr *http.Response, resp *Response) error {
 	// What can't be decoded of an error page is not worth an error of its own.
 	resp.Body, _ = readBody(hr, maxErrorBody, 0)
-	e := &Error{Class: ClassHTTPStatus, URL: u.Redacted(), Status: hr.StatusCode, RetryAfter: resp.RetryAfter}
-	if hr.Header.Get("Cf-Mitigated") == "challenge" {
-		e.Class, e.Err = ClassBlocked, errors.New("a challenge page stands before it")
+	if by := challenger(hr, resp.ContentType, resp.Body); by != "" {
+		return blocked(u, hr, resp, by)
 	}
-	return e
+	return &Error{Class: ClassHTTPStatus, URL: u.Redacted(), Status: hr.StatusCode, RetryAfter: resp.RetryAfter}
 }
 
 func newResponse(u *url.URL, hr *http.Response, now time.Time) *Response {
+	bare := *u
+	bare.User = nil
 	resp := &Response{
 		Status:       hr.StatusCode,
-		URL:          u.String(),
+		URL:          bare.String(),
 		Header:       hr.Header,
 		ETag:         hr.Header.Get("Etag"),
 		LastModified: hr.Header.Get("Last-Modified"),
@@ -354,9 +370,35 @@ func parseURL(raw string) (*url.URL, error) {
 	if len(raw) > maxURL {
 		return nil, &Error{Class: ClassScheme, URL: u.Scheme + "://" + u.Host + "/…", Err: fmt.Errorf("longer than %d bytes", maxURL)}
 	}
-	u.Host = strings.ToLower(u.Host)
+	if err := lowerHost(u); err != nil {
+		return nil, err
+	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
+}
+
+// lowerHost gives the host the form that all its spellings share: lower case,
+// ASCII (RFC 5891), without the dot of the root.
+func lowerHost(u *url.URL) error {
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		ascii, err := idna.Lookup.ToASCII(host)
+		if err != nil {
+			return &Error{Class: ClassScheme, URL: u.Redacted(), Err: errors.New("a host name that can't be")}
+		}
+		host = ascii
+	}
+	switch {
+	case host == "":
+		return &Error{Class: ClassScheme, URL: u.Redacted(), Err: errors.New("no host")}
+	case port != "":
+		u.Host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		u.Host = "[" + host + "]"
+	default:
+		u.Host = host
+	}
+	return nil
 }
 
 // hostKey is what politeness counts by: the host, and its port where that is

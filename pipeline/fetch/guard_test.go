@@ -71,8 +71,8 @@ func TestRedirectToPrivateIsRefused(t *testing.T) {
 		http.Redirect(w, r, inside.URL+"/secret", http.StatusFound)
 	})
 	c := newClient(t, Config{})
-	guard := c.guarded.DialContext
-	c.guarded.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	guard := c.guarded.best.DialContext
+	c.guarded.best.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if addr == "public.example:80" {
 			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(public.URL, "http://"))
 		}

@@ -44,7 +44,7 @@ func newWorld(t *testing.T, c *Client, answer http.HandlerFunc) *world {
 		w.mu.Unlock()
 	})}
 	go func() { _ = w.srv.Serve(w) }()
-	c.private.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c.private.best.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		near, far := net.Pipe()
 		select {
 		case w.conns <- far:
@@ -111,7 +111,8 @@ func TestPoliteness(t *testing.T) {
 		atOnce int
 	}{
 		{"default", Request{}, time.Second, 5 * time.Second, 1},
-		{"slow host", Request{}, 8 * time.Second, 8 * time.Second, 1},
+		{"slow host", Request{}, 8 * time.Second, 5 * time.Second, 2},
+		{"one at a time", Request{AtOnce: 1}, 8 * time.Second, 8 * time.Second, 1},
 		{"own gap", Request{Gap: 2 * time.Second}, time.Second, 2 * time.Second, 1},
 		{"two at once", Request{Gap: 3 * time.Second, AtOnce: 2}, 5 * time.Second, 3 * time.Second, 2},
 		{"tiny gap", Request{Gap: time.Nanosecond, AtOnce: 3}, time.Second, 0, 3},

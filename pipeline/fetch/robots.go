@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/temoto/robotstxt"
@@ -28,10 +27,8 @@ var errDisallowed = errors.New("robots.txt disallows it")
 
 // robots keeps the rules of hosts.
 type robots struct {
-	mu    sync.Mutex
-	m     map[string]rules
+	known *recall[rules]
 	group singleflight.Group
-	now   func() time.Time
 }
 
 // rules is what a host's robots.txt says to us.
@@ -42,36 +39,14 @@ type rules struct {
 }
 
 func newRobots(now func() time.Time) *robots {
-	return &robots{m: make(map[string]rules), now: now}
-}
-
-func (r *robots) cached(key string) (rules, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ru, ok := r.m[key]
-	return ru, ok && r.now().Before(ru.until)
-}
-
-func (r *robots) put(key string, ru rules) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.m) >= robotsHosts {
-		now := r.now()
-		for k, old := range r.m {
-			// What is stale goes; if that is not enough, whatever comes first.
-			if now.After(old.until) || len(r.m) >= robotsHosts {
-				delete(r.m, k)
-			}
-		}
-	}
-	r.m[key] = ru
+	return &robots{known: newRecall[rules](robotsHosts, now)}
 }
 
 // allowed asks the rules of u's host, fetching them under the turn that the
 // request holds already: once a day, one request more.
 func (c *Client) allowed(ctx context.Context, u *url.URL, req Request, h *host) error {
 	key := u.Scheme + "://" + u.Host
-	ru, ok := c.robots.cached(key)
+	ru, ok := c.robots.known.get(key)
 	if !ok {
 		flight := key
 		if req.AllowPrivate {
@@ -80,7 +55,7 @@ func (c *Client) allowed(ctx context.Context, u *url.URL, req Request, h *host) 
 		v, _, _ := c.robots.group.Do(flight, func() (any, error) {
 			ru := c.fetchRobots(ctx, key, req.AllowPrivate)
 			if ctx.Err() == nil { // a caller that gave up says nothing about the host
-				c.robots.put(key, ru)
+				c.robots.known.put(key, ru, ru.until)
 			}
 			return ru, nil
 		})
