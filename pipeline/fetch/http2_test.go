@@ -162,6 +162,7 @@ func answerFrames(c net.Conn, code http2.ErrCode) {
 		}
 		if h, ok := frame.(*http2.HeadersFrame); ok {
 			_ = f.WriteRSTStream(h.StreamID, code)
+			return
 		}
 	}
 }

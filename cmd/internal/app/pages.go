@@ -28,6 +28,7 @@ func (p pages) Fetch(ctx context.Context, it pipeline.Item) (extractors.Raw, err
 		Gap:          time.Duration(it.GapMS) * time.Millisecond,
 		AtOnce:       it.AtOnce,
 		Robots:       true,
+		Only:         maybePage,
 	})
 	if err != nil {
 		return extractors.Raw{}, pageError(err)
@@ -35,6 +36,17 @@ func (p pages) Fetch(ctx context.Context, it pipeline.Item) (extractors.Raw, err
 	return extractors.Raw{
 		URL: resp.URL, ContentType: resp.Header.Get("Content-Type"), Body: resp.Body, Fetched: time.Now(),
 	}, nil
+}
+
+// maybePage says whether a body of that media type may be a page: servers call
+// pages text, XML and octets too. A film or a PDF is not worth its megabytes.
+func maybePage(mediaType string) bool {
+	switch mediaType {
+	case "", "text/html", "application/xhtml+xml", "text/plain", "text/xml", "application/xml",
+		"application/octet-stream", "binary/octet-stream", "unknown/unknown", "*/*":
+		return true
+	}
+	return false
 }
 
 // pageError says what a failed fetch means for an article: its turn comes
@@ -49,8 +61,11 @@ func pageError(err error) error {
 		return err
 	}
 	reason := string(fe.Class)
-	if fe.Class == fetch.ClassHTTPStatus {
+	switch fe.Class {
+	case fetch.ClassHTTPStatus:
 		reason = fmt.Sprintf("http_%d", fe.Status)
+	case fetch.ClassType: // the article goes on with what the feed has, and says why
+		return &extractors.PageError{Reason: "not_html", Detail: fe.MediaType + ", not a page"}
 	}
 	return &extractors.PageError{Reason: reason, Detail: err.Error(), Temporary: fe.Temporary()}
 }
