@@ -200,8 +200,7 @@ func (e *Extractor) unfetched(ctx context.Context, it pipeline.Item, a *pipeline
 	if ctx.Err() != nil {
 		return fmt.Errorf("fetch %s: %w", it.URL, err)
 	}
-	var later *pipeline.LaterError
-	if errors.As(err, &later) {
+	if _, ok := errors.AsType[*pipeline.LaterError](err); ok {
 		return err
 	}
 	var page *PageError

@@ -39,8 +39,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	} {
 		m.total.WithLabelValues(method)
 	}
-	for _, reason := range []string{"robots", "timeout", "dns", "unreachable", "not_html", "too_deep", "panic", "feed_content",
-		readable.NoteEmpty, readable.NoteShort, readable.NotePaywall, readable.NoteTruncated, readable.NoteTooMany} {
+	for _, reason := range []string{
+		"robots", "timeout", "dns", "unreachable", "not_html", "too_deep", "panic", "feed_content",
+		readable.NoteEmpty, readable.NoteShort, readable.NotePaywall, readable.NoteTruncated, readable.NoteTooMany,
+	} {
 		m.problems.WithLabelValues(reason)
 	}
 	return m

@@ -46,8 +46,7 @@ func (e *errTooMany) Error() string {
 // searchError is err as the asker sees it: what is wrong with the query apart
 // from what is wrong with the index.
 func searchError(err error, text string) error {
-	var many *errTooMany
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[*errTooMany](err); ok {
 		return &pipeline.QueryError{Query: text, Pos: many.node.Pos, Msg: many.Error() + "; expected more letters before *"}
 	}
 	return err

@@ -144,12 +144,18 @@ func TestDamage(t *testing.T) {
 		}, nothing, no},
 		{"partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, month)) }, something, no},
 		{"last partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "2015-10")) }, part, no},
-		{"checkpoint deleted", func(dir string) error { return os.Remove(filepath.Join(dir, checkpointFile)) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no},
-		{"checkpoint torn", func(dir string) error { return os.Truncate(filepath.Join(dir, checkpointFile), 20) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no},
-		{"everything deleted", func(dir string) error { return os.RemoveAll(dir) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no},
+		{
+			"checkpoint deleted", func(dir string) error { return os.Remove(filepath.Join(dir, checkpointFile)) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, no,
+		},
+		{
+			"checkpoint torn", func(dir string) error { return os.Truncate(filepath.Join(dir, checkpointFile), 20) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, no,
+		},
+		{
+			"everything deleted", func(dir string) error { return os.RemoveAll(dir) },
+			func(from uint64) error { return expect(from == 1, "want 1") }, no,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

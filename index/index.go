@@ -273,7 +273,7 @@ func (ix *Index) heal(p *partition, why string) {
 }
 
 // Article returns the article with the id, or pipeline.ErrNotFound.
-func (ix *Index) Article(ctx context.Context, id string) (pipeline.Article, error) {
+func (ix *Index) Article(_ context.Context, id string) (pipeline.Article, error) {
 	name, err := period(ix.cfg.Partition).name(id)
 	if err != nil {
 		return pipeline.Article{}, fmt.Errorf("%w: %w", pipeline.ErrNotFound, err)
@@ -371,7 +371,7 @@ func (p *partition) stats() PartitionStats {
 // diskUse is the bytes of the files in a folder. Files that go meanwhile don't
 // count.
 func diskUse(dir string) (n int64) {
-	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			if info, err := d.Info(); err == nil {
 				n += info.Size()

@@ -269,8 +269,7 @@ func TestBadRequests(t *testing.T) {
 		"cursor of another": {Cursor: newest, Sort: pipeline.SortOldest},
 	} {
 		_, err := ix.Search(context.Background(), req)
-		var bad *pipeline.QueryError
-		if !errors.As(err, &bad) {
+		if _, ok := errors.AsType[*pipeline.QueryError](err); !ok {
 			t.Errorf("%s: Search = %v, want a QueryError", name, err)
 		}
 	}

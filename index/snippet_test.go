@@ -75,7 +75,7 @@ func TestSnippet(t *testing.T) {
 		if n := utf8.RuneCountInString(plain(got)); n < snippetRunes-2*snippetSlack || n > snippetRunes+2 {
 			t.Errorf("%d characters: %s", n, got)
 		}
-		for _, w := range strings.Fields(strings.Trim(plain(got), "…")) {
+		for w := range strings.FieldsSeq(strings.Trim(plain(got), "…")) {
 			if !strings.Contains(text, " "+w+" ") && !strings.Contains(text, w+" ") {
 				t.Errorf("cut word %q: %s", w, got)
 			}

@@ -46,8 +46,7 @@ func TestSearchIsMatch(t *testing.T) {
 	for range n {
 		text := g.query(3)
 		q, err := query.Parse(text, when)
-		var bad *pipeline.QueryError
-		if errors.As(err, &bad) {
+		if _, ok := errors.AsType[*pipeline.QueryError](err); ok {
 			continue // a word without letters or digits
 		}
 		if err != nil {

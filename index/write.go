@@ -205,7 +205,7 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 			return nil
 		})
 	}
-	g.Wait()
+	_ = g.Wait() // each error is in errs
 	return errors.Join(errs...)
 }
 

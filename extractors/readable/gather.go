@@ -82,7 +82,7 @@ func (g *gathered) metaElement(n *html.Node) {
 		return
 	}
 	for _, key := range []string{"property", "name", "itemprop", "http-equiv"} {
-		for _, name := range strings.Fields(strings.ToLower(attr(n, key))) {
+		for name := range strings.FieldsSeq(strings.ToLower(attr(n, key))) {
 			if _, ok := g.meta[name]; !ok {
 				g.meta[name] = value
 			}

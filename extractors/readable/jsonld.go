@@ -3,6 +3,7 @@ package readable
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -96,10 +97,8 @@ func isArticleType(v any) bool {
 	case string:
 		return strings.HasSuffix(x, "Article") || strings.HasSuffix(x, "Posting") || x == "Report" || x == "Review"
 	case []any:
-		for _, e := range x {
-			if isArticleType(e) {
-				return true
-			}
+		if slices.ContainsFunc(x, isArticleType) {
+			return true
 		}
 	}
 	return false

@@ -173,7 +173,7 @@ func unseen(n *html.Node) bool {
 func parse(r io.Reader) (*html.Node, error) {
 	root, err := html.ParseWithOptions(r, html.ParseOptionEnableScripting(false))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrTooDeep, err)
+		return nil, fmt.Errorf("%w: %w", ErrTooDeep, err)
 	}
 	return root, nil
 }

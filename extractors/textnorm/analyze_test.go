@@ -37,8 +37,10 @@ func TestAnalyze(t *testing.T) {
 		{"one Han character", "在", "在[在]0", ""},
 		{"Han and Latin", "华为P9手机", "华[华]0 为[为]1 p9[P9]2 手[手]3 机[机]4", "华为[华为]0 手机[手机]3"},
 		{"mixed", "5G iPhone6 COVID-19", "5g[5G]0 iphone6[iPhone6]1 covid[COVID]2 19[19]3", ""},
-		{"numbers", "1,000.5 3,14 5.0 18.12.2015 a.b 1,2",
-			"1000.5[1,000.5]0 3[3]1 14[14]2 5.0[5.0]3 18.12.2015[18.12.2015]4 a[a]5 b[b]6 1[1]7 2[2]8", ""},
+		{
+			"numbers", "1,000.5 3,14 5.0 18.12.2015 a.b 1,2",
+			"1000.5[1,000.5]0 3[3]1 14[14]2 5.0[5.0]3 18.12.2015[18.12.2015]4 a[a]5 b[b]6 1[1]7 2[2]8", "",
+		},
 		{"points in names", "Mail.Ru, U.S.", "mail[Mail]0 ru[Ru]1 u[U]2 s[S]3", ""},
 		{"apostrophes", "п’ять l’Humanité don't companies'", "п'ят[п’ять]0 l[l]1 humanit[Humanité]2 don[don]3 t[t]4 compani[companies]5", ""},
 		{"Hangul", "화웨이", "화[화]0 웨[웨]1 이[이]2", "화웨[화웨]0 웨이[웨이]1"},

@@ -94,9 +94,15 @@ func TestWords(t *testing.T) {
 		got = append(got, word{string(f.Text[w.Start:w.End]), w.First&Upper != 0, w.AllUpper(), w.Class&Bounded != 0, w.Class&Free != 0})
 	}
 	want := []word{
-		{"华为", false, false, false, true}, {"p9", true, true, true, false}, {"на", false, false, true, false},
-		{"it", true, true, true, false}, {"рынке", false, false, true, false}, {"apple", true, false, true, false},
-		{"zte", true, true, true, false}, {"화웨이는", false, false, false, false}, {"5g", false, true, true, false},
+		{"华为", false, false, false, true},
+		{"p9", true, true, true, false},
+		{"на", false, false, true, false},
+		{"it", true, true, true, false},
+		{"рынке", false, false, true, false},
+		{"apple", true, false, true, false},
+		{"zte", true, true, true, false},
+		{"화웨이는", false, false, false, false},
+		{"5g", false, true, true, false},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -105,7 +111,7 @@ func TestWords(t *testing.T) {
 
 // Folding twice is folding once, for every character.
 func TestFoldIdempotent(t *testing.T) {
-	for r := rune(0); r < tableLimit; r++ {
+	for r := range rune(tableLimit) {
 		if !utf8.ValidRune(r) {
 			continue
 		}

@@ -6,8 +6,21 @@ import "unicode/utf8"
 // forms can't be told apart in print (Unicode confusables, without those that
 // only resemble each other in some fonts).
 var lookalikes = [...][2]rune{
-	{'a', 'а'}, {'b', 'в'}, {'c', 'с'}, {'e', 'е'}, {'h', 'н'}, {'i', 'і'}, {'j', 'ј'}, {'k', 'к'}, {'m', 'м'},
-	{'o', 'о'}, {'p', 'р'}, {'s', 'ѕ'}, {'t', 'т'}, {'x', 'х'}, {'y', 'у'},
+	{'a', 'а'},
+	{'b', 'в'},
+	{'c', 'с'},
+	{'e', 'е'},
+	{'h', 'н'},
+	{'i', 'і'},
+	{'j', 'ј'},
+	{'k', 'к'},
+	{'m', 'м'},
+	{'o', 'о'},
+	{'p', 'р'},
+	{'s', 'ѕ'},
+	{'t', 'т'},
+	{'x', 'х'},
+	{'y', 'у'},
 }
 
 // lookalike is the letter of the other script that looks like r, 0 for none.

@@ -193,7 +193,7 @@ func phraseTerms(toks []textnorm.Token) []string {
 // slopNear is "a b c"~n: each word between white space is a part.
 func (p *parser) slopNear(piece Piece, field string, t token) (Node, error) {
 	var parts []Node
-	for _, w := range strings.Fields(t.text) {
+	for w := range strings.FieldsSeq(t.text) {
 		if n := wordLeaf(piece, field, w); n != nil {
 			parts = append(parts, n)
 		}

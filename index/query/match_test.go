@@ -366,8 +366,10 @@ func BenchmarkSet10000(b *testing.B) {
 		for text.Len() < 2150 {
 			text.WriteString(w() + " ")
 		}
-		articles[i] = &pipeline.Article{Title: w() + " " + w(), Text: text.String(), Lang: "en",
-			Mentions: []pipeline.Mention{{Entity: fmt.Sprintf("e%d", r.IntN(500)), Field: "text", Start: 0, End: 3}}}
+		articles[i] = &pipeline.Article{
+			Title: w() + " " + w(), Text: text.String(), Lang: "en",
+			Mentions: []pipeline.Mention{{Entity: fmt.Sprintf("e%d", r.IntN(500)), Field: "text", Start: 0, End: 3}},
+		}
 	}
 	b.ReportAllocs()
 	hits := 0

@@ -88,7 +88,8 @@ func TestParse(t *testing.T) {
 		{"title:a1 b1", and(&Term{Field: FieldTitle, Term: "a1", Text: "a1"}, lit("b1"))},
 		{"body:(a1 b1) c1", and(&Term{Field: FieldBody, Term: "a1", Text: "a1"}, &Term{Field: FieldBody, Term: "b1", Text: "b1"}, lit("c1"))},
 		{"title:(a1 NEAR/2 b1)", &Near{Field: FieldTitle, N: 2, Parts: []Node{
-			&Term{Field: FieldTitle, Term: "a1", Text: "a1"}, &Term{Field: FieldTitle, Term: "b1", Text: "b1"}}}},
+			&Term{Field: FieldTitle, Term: "a1", Text: "a1"}, &Term{Field: FieldTitle, Term: "b1", Text: "b1"},
+		}}},
 		{"lang:(en OR zh)", or(lang("en"), lang("zh"))},
 		{"-lang:en", not(lang("en"))},
 		{"lang:zh_Hans", &Keyword{Field: FieldLang, Value: "zh-hans", Text: "zh_Hans"}},

@@ -2,6 +2,7 @@ package query
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/newswatch/newswatch/extractors/textnorm"
@@ -63,10 +64,8 @@ func appendNew(vs []string, v string) []string {
 	if v == "" {
 		return vs
 	}
-	for _, have := range vs {
-		if have == v {
-			return vs
-		}
+	if slices.Contains(vs, v) {
+		return vs
 	}
 	return append(vs, v)
 }

@@ -11,8 +11,10 @@ import (
 
 func TestValues(t *testing.T) {
 	mentions := []pipeline.Mention{
-		{Entity: "Huawei", Kind: "organization"}, {Entity: "wuzhen", Kind: "place"},
-		{Entity: "huawei", Kind: "organization"}, {Entity: "zte", Kind: "organization", Nested: true},
+		{Entity: "Huawei", Kind: "organization"},
+		{Entity: "wuzhen", Kind: "place"},
+		{Entity: "huawei", Kind: "organization"},
+		{Entity: "zte", Kind: "organization", Nested: true},
 	}
 	for _, tt := range []struct {
 		field string
@@ -32,7 +34,8 @@ func TestValues(t *testing.T) {
 		{FieldSite, pipeline.Article{URL: "http://localhost/"}, []string{"localhost"}},
 		{FieldSite, pipeline.Article{URL: "://"}, nil},
 		{FieldAuthor, pipeline.Article{Author: "A. Gabuev; 王明"}, []string{
-			"a", "a gabuev", "a gabuev 王", "a gabuev 王 明", "gabuev", "gabuev 王", "gabuev 王 明", "王", "王 明", "明"}},
+			"a", "a gabuev", "a gabuev 王", "a gabuev 王 明", "gabuev", "gabuev 王", "gabuev 王 明", "王", "王 明", "明",
+		}},
 		{"moon", pipeline.Article{}, nil},
 	} {
 		if diff := cmp.Diff(tt.want, Values(&tt.a, tt.field)); diff != "" {

@@ -139,8 +139,7 @@ func (p *opmlParser) parse(data []byte) *FieldError {
 }
 
 func (p *opmlParser) broken(line int, err error) *FieldError {
-	var syntax *xml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		return &FieldError{File: p.file, Line: syntax.Line, Msg: "XML: " + syntax.Msg}
 	}
 	return &FieldError{File: p.file, Line: line, Msg: err.Error()}
@@ -204,8 +203,10 @@ func (p *opmlParser) outline(t xml.StartElement, line int, folders []string) str
 		p.fail(line, "xmlUrl", "%v", err)
 		return ""
 	}
-	o := outline{line: line, feed: Feed{URL: address}, title: title,
-		source: attr["nw:source"], country: attr["nw:country"]}
+	o := outline{
+		line: line, feed: Feed{URL: address}, title: title,
+		source: attr["nw:source"], country: attr["nw:country"],
+	}
 	if checkURL(attr["htmlurl"]) == nil {
 		o.home = attr["htmlurl"]
 	}
@@ -328,9 +329,11 @@ func (p *opmlParser) group() *Catalog {
 }
 
 // shared are hosts that carry the feeds of many publishers.
-var shared = []string{"feedburner.com", "feeds2.feedburner.com", "feedblitz.com", "youtube.com", "reddit.com", "github.com",
+var shared = []string{
+	"feedburner.com", "feeds2.feedburner.com", "feedblitz.com", "youtube.com", "reddit.com", "github.com",
 	"medium.com", "rsshub.app", "t.me", "kill-the-newsletter.com", "politepol.com", "rss.app", "feed43.com", "inoreader.com",
-	"google.com", "news.google.com", "bing.com", "substack.com", "podcasts.apple.com", "feeds.acast.com", "anchor.fm", "vk.com"}
+	"google.com", "news.google.com", "bing.com", "substack.com", "podcasts.apple.com", "feeds.acast.com", "anchor.fm", "vk.com",
+}
 
 // groupKey is equal for feeds of one source.
 func groupKey(o outline) string {

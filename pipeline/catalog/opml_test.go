@@ -55,8 +55,10 @@ func checkSome(t *testing.T, c *Catalog) {
 		t.Errorf("%d sources, want 5", len(c.Sources))
 	}
 	for _, want := range []Source{
-		{ID: "kommersant-ru", Name: "Коммерсантъ", Home: "https://www.kommersant.ru/", Lang: "ru", Tags: []string{"Россия", "Газеты журналы"},
-			Feeds: []Feed{{URL: "https://www.kommersant.ru/RSS/news.xml"}, {URL: "https://www.kommersant.ru/RSS/section-hitech.xml?a=1&b=2"}}},
+		{
+			ID: "kommersant-ru", Name: "Коммерсантъ", Home: "https://www.kommersant.ru/", Lang: "ru", Tags: []string{"Россия", "Газеты журналы"},
+			Feeds: []Feed{{URL: "https://www.kommersant.ru/RSS/news.xml"}, {URL: "https://www.kommersant.ru/RSS/section-hitech.xml?a=1&b=2"}},
+		},
 		{ID: "bbci-co-uk", Name: "BBC", Tags: []string{"world/news", "uk", "again"}, Feeds: []Feed{{URL: "http://feeds.bbci.co.uk/news/rss.xml"}}},
 		{ID: "channel-one", Name: "Channel One", Feeds: []Feed{{URL: "https://www.youtube.com/feeds/videos.xml?channel_id=1"}}},
 		{ID: "channel-two", Name: "Channel Two", Feeds: []Feed{{URL: "https://www.youtube.com/feeds/videos.xml?channel_id=2"}}},

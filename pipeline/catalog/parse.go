@@ -183,7 +183,7 @@ func (r *reader) value(n *yaml.Node, v reflect.Value, at string) {
 		r.scalar(n, v.FieldByName("Text"), at)
 		return
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if n.Kind != yaml.ScalarNode {
 			r.fail(n, at, "want a text, found %s", kindOf(n))
 		} else if err := u.UnmarshalText([]byte(n.Value)); err != nil {
@@ -304,8 +304,8 @@ func fieldNamed(v reflect.Value, name string) (reflect.Value, bool) {
 
 func fieldNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		if n := yamlName(t.Field(i)); n != "" {
+	for field := range t.Fields() {
+		if n := yamlName(field); n != "" {
 			names = append(names, n)
 		}
 	}

@@ -70,7 +70,8 @@ func TestParse(t *testing.T) {
 		t.Errorf("sources (-want +got):\n%s", diff)
 	}
 	wantNames := []Name{
-		{Text: "Huawei"}, {Text: "华为", Lang: "zh"},
+		{Text: "Huawei"},
+		{Text: "华为", Lang: "zh"},
 		{Text: "HW", Exact: true, Near: []string{"phone", "chip", "芯片"}, Not: []string{"homework"}},
 	}
 	if diff := cmp.Diff(wantNames, c.Entities[0].Names); diff != "" {
@@ -307,9 +308,11 @@ func randomCatalog(rng *rand.Rand) *Catalog {
 	}
 	c := new(Catalog)
 	for i := range rng.IntN(4) {
-		s := Source{ID: fmt.Sprintf("s%d", i), Name: word(), Lang: []string{"", "ru", "zh-Hant"}[rng.IntN(3)],
+		s := Source{
+			ID: fmt.Sprintf("s%d", i), Name: word(), Lang: []string{"", "ru", "zh-Hant"}[rng.IntN(3)],
 			Country: []string{"", "NO", "RU"}[rng.IntN(3)], Tags: some(), AllowPrivate: rng.IntN(2) == 0,
-			Gap: Duration(rng.IntN(3600)) * Duration(time.Second), AtOnce: rng.IntN(4)}
+			Gap: Duration(rng.IntN(3600)) * Duration(time.Second), AtOnce: rng.IntN(4),
+		}
 		for j := range rng.IntN(3) {
 			s.Feeds = append(s.Feeds, Feed{URL: fmt.Sprintf("https://s%d.example/%d?a=b&c=#x", i, j), Every: Duration(rng.IntN(2)) * Duration(time.Hour)})
 		}

@@ -250,8 +250,7 @@ func (s *Store) plan(c *Catalog, managedBy string) (gone []Ref, err error) {
 	for _, kind := range Kinds() {
 		for i, obj := range c.objects(kind) {
 			last := s.entry(obj.Ref())
-			var m *ManagedError
-			if errors.As(permit(obj.Ref(), last.obj, PutOptions{ManagedBy: managedBy}), &m) {
+			if m, ok := errors.AsType[*ManagedError](permit(obj.Ref(), last.obj, PutOptions{ManagedBy: managedBy})); ok {
 				e := &FieldError{Ref: obj.Ref(), Field: "id"}
 				c.locate([]*FieldError{e}, kind, i)
 				all = append(all, fmt.Errorf("%s%w", e.place(), m))

@@ -89,8 +89,10 @@ type Sizes struct {
 
 // retryDelays is the default of Config.Retry.
 func retryDelays() []time.Duration {
-	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second,
-		2 * time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour}
+	return []time.Duration{
+		time.Second, 5 * time.Second, 30 * time.Second,
+		2 * time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour,
+	}
 }
 
 // withDefaults returns cfg with each zero replaced, or an error that names the

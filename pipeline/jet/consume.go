@@ -42,7 +42,7 @@ func (n *Node) Consume(ctx context.Context, c pipeline.Consumer) error {
 // unlessDone is err, or nil where the caller wants to stop anyway.
 func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // an error of stopping is none
 	}
 	return err
 }

@@ -38,8 +38,7 @@ func judge(ctx context.Context, err error) fate {
 	if err == nil {
 		return fate{kind: fateOK}
 	}
-	var crash *panicError
-	if errors.As(err, &crash) {
+	if _, ok := errors.AsType[*panicError](err); ok {
 		return fate{kind: fateDead, reason: "panic", err: err}
 	}
 	stopped := ctx.Err() != nil
@@ -50,8 +49,7 @@ func judge(ctx context.Context, err error) fate {
 	if stopped {
 		return fate{kind: fateStop, err: err}
 	}
-	var later *pipeline.LaterError
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*pipeline.LaterError](err); ok {
 		return fate{kind: fateLater, after: later.After, err: err}
 	}
 	return fate{kind: fateFailed, err: err}

@@ -39,7 +39,8 @@ func child(role string) {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("%s-%d", os.Getenv("JET_TEST_RUN"), i)
 				_, err := n.Publish(ctx, pipeline.StreamItems, pipeline.Message{
-					Subject: "item.0." + name + ".c", Data: []byte(name), Expect: new(uint64)})
+					Subject: "item.0." + name + ".c", Data: []byte(name), Expect: new(uint64),
+				})
 				if err == nil {
 					fmt.Println("stored", name) // confirmed: must never be lost
 				}

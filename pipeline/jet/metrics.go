@@ -73,8 +73,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 // registered.
 func register[T prometheus.Collector](reg prometheus.Registerer, c T) (T, error) {
 	err := reg.Register(c)
-	var dup prometheus.AlreadyRegisteredError
-	if errors.As(err, &dup) {
+	if dup, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if old, ok := dup.ExistingCollector.(T); ok {
 			return old, nil
 		}

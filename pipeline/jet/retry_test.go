@@ -38,7 +38,8 @@ func TestWaitingBlocksNothing(t *testing.T) {
 				publish(t, n, pipeline.StreamExtracted, fmt.Sprint("extracted.good", i), "good")
 			}
 			var done atomic.Int32
-			stop := consume(t, n, pipeline.Consumer{Name: "c", Stream: pipeline.StreamExtracted, Workers: 2, Pending: 8,
+			stop := consume(t, n, pipeline.Consumer{
+				Name: "c", Stream: pipeline.StreamExtracted, Workers: 2, Pending: 8,
 				Handle: func(_ context.Context, d pipeline.Delivery) error {
 					switch {
 					case string(d.Data) == "good":
@@ -48,7 +49,8 @@ func TestWaitingBlocksNothing(t *testing.T) {
 						return pipeline.Later(test.delay, errTest)
 					}
 					return errTest
-				}})
+				},
+			})
 			eventually(t, "the good ones", func() bool { return done.Load() == good })
 			stop()
 			stages, _, err := n.Status(t.Context())
@@ -79,11 +81,13 @@ func TestRetryOutlivesProcess(t *testing.T) {
 	n := openNode(t, cfg)
 	seq := publish(t, n, pipeline.StreamExtracted, "extracted.a", "body")
 	var attempts []int
-	stop := consume(t, n, pipeline.Consumer{Name: "c", Stream: pipeline.StreamExtracted, Workers: 1,
+	stop := consume(t, n, pipeline.Consumer{
+		Name: "c", Stream: pipeline.StreamExtracted, Workers: 1,
 		Handle: func(_ context.Context, d pipeline.Delivery) error {
 			attempts = append(attempts, d.Attempt)
 			return errTest
-		}})
+		},
+	})
 	retrying := func(n *Node) uint64 {
 		got, err := n.retrying(t.Context())
 		if err != nil {
@@ -117,11 +121,13 @@ func TestRetryOutlivesProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last pipeline.Delivery
-	stop = consume(t, n, pipeline.Consumer{Name: "c", Stream: pipeline.StreamExtracted, Workers: 1,
+	stop = consume(t, n, pipeline.Consumer{
+		Name: "c", Stream: pipeline.StreamExtracted, Workers: 1,
 		Handle: func(_ context.Context, d pipeline.Delivery) error {
 			last = d
 			return errTest
-		}})
+		},
+	})
 	var dead []pipeline.DeadLetter
 	eventually(t, "a dead letter", func() bool {
 		dead, _, err = n.DeadLetters(t.Context(), "", 0, "c", "retries")
@@ -147,7 +153,8 @@ func TestScheduleFires(t *testing.T) {
 	var first atomic.Bool
 	again := make(chan pipeline.Delivery, 10)
 	var s *stage
-	stop := consume(t, n, pipeline.Consumer{Name: "c", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
+	stop := consume(t, n, pipeline.Consumer{
+		Name: "c", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
 		Handle: func(_ context.Context, d pipeline.Delivery) error {
 			if !first.Swap(true) {
 				// As if another were waiting already: there is room for one.
@@ -162,7 +169,8 @@ func TestScheduleFires(t *testing.T) {
 			}
 			again <- d
 			return nil
-		}})
+		},
+	})
 	d := <-again
 	stop()
 	if d.Seq != seq || d.Attempt != 1 || string(d.Data) != "body" {
@@ -181,11 +189,13 @@ func TestSuperseded(t *testing.T) {
 	publish(t, n, pipeline.StreamArticles, "article.0.k", "old")
 	var got []string
 	release := make(chan error)
-	stop := consume(t, n, pipeline.Consumer{Name: "c", Stream: pipeline.StreamArticles, Workers: 1,
+	stop := consume(t, n, pipeline.Consumer{
+		Name: "c", Stream: pipeline.StreamArticles, Workers: 1,
 		Handle: func(_ context.Context, d pipeline.Delivery) error {
 			got = append(got, string(d.Data))
 			return <-release
-		}})
+		},
+	})
 	release <- pipeline.Permanent("broken", errTest)
 	var dead []pipeline.DeadLetter
 	eventually(t, "a dead letter", func() bool {
@@ -223,14 +233,16 @@ func TestDeadLetters(t *testing.T) {
 	}
 	mended := make(map[string]bool)
 	var handled []pipeline.Delivery
-	consumer := pipeline.Consumer{Name: "c", Stream: pipeline.StreamItems, Workers: 1,
+	consumer := pipeline.Consumer{
+		Name: "c", Stream: pipeline.StreamItems, Workers: 1,
 		Handle: func(_ context.Context, d pipeline.Delivery) error {
 			handled = append(handled, d)
 			if mended[d.Subject] {
 				return nil
 			}
 			return pipeline.Permanent([]string{"even", "odd"}[d.Seq%2], errTest)
-		}}
+		},
+	}
 	stop := consume(t, n, consumer)
 	list := func(after string, limit int, stage, reason string) ([]pipeline.DeadLetter, string) {
 		got, next, err := n.DeadLetters(t.Context(), after, limit, stage, reason)

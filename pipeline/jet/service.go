@@ -123,8 +123,7 @@ func encodeError(m *nats.Msg, err error) {
 	m.Data = nil
 	m.Header.Set(headError, headerValue(truncate(err.Error(), maxErrorText)))
 	m.Header.Set(headClass, classOther)
-	var q *pipeline.QueryError
-	if errors.As(err, &q) {
+	if q, ok := errors.AsType[*pipeline.QueryError](err); ok {
 		if data, jerr := json.Marshal(q); jerr == nil {
 			m.Header.Set(headClass, classQuery)
 			m.Data = data

@@ -27,7 +27,8 @@ func TestStatusAndMetrics(t *testing.T) {
 		publish(t, n, pipeline.StreamExtracted, fmt.Sprint("extracted.k", i), data)
 	}
 	blocked := make(chan struct{})
-	consume(t, n, pipeline.Consumer{Name: "st", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
+	consume(t, n, pipeline.Consumer{
+		Name: "st", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
 		Handle: func(ctx context.Context, d pipeline.Delivery) error {
 			switch string(d.Data) {
 			case "fail":
@@ -40,7 +41,8 @@ func TestStatusAndMetrics(t *testing.T) {
 				return ctx.Err()
 			}
 			return nil
-		}})
+		},
+	})
 	<-blocked
 	stages, streams, err := n.Status(t.Context())
 	if err != nil {
@@ -158,12 +160,14 @@ func TestCloseDeadline(t *testing.T) {
 	inside, release := make(chan struct{}), make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- n.Consume(context.Background(), pipeline.Consumer{Name: "c", Stream: pipeline.StreamExtracted,
+		ended <- n.Consume(context.Background(), pipeline.Consumer{
+			Name: "c", Stream: pipeline.StreamExtracted,
 			Handle: func(context.Context, pipeline.Delivery) error {
 				close(inside)
 				<-release
 				return nil
-			}})
+			},
+		})
 	}()
 	<-inside
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -200,7 +204,7 @@ func TestJudge(t *testing.T) {
 		{"panic at the stop", stopped, &panicError{value: "x"}, fate{kind: fateDead, reason: "panic"}},
 	} {
 		got := judge(test.ctx, test.err)
-		if got.err != test.err {
+		if !errors.Is(got.err, test.err) {
 			t.Errorf("%s: error %v", test.name, got.err)
 		}
 		if got.err = nil; got != test.want {
@@ -247,8 +251,10 @@ func FuzzOrigin(f *testing.F) {
 	f.Add("", "", "-1", "yesterday", "99999999999999999999", "")
 	f.Fuzz(func(t *testing.T, stream, subject, seq, at, failures, replays string) {
 		h := nats.Header{}
-		for k, v := range map[string]string{headStream: stream, headSubject: subject, headSeq: seq, headStored: at,
-			headFirstFailed: at, headFailures: failures, headReplays: replays} {
+		for k, v := range map[string]string{
+			headStream: stream, headSubject: subject, headSeq: seq, headStored: at,
+			headFirstFailed: at, headFailures: failures, headReplays: replays,
+		} {
 			h.Set(k, v)
 		}
 		o := readOrigin(h)

@@ -209,7 +209,8 @@ func TestKeeper(t *testing.T) {
 	fill := func() (count int) {
 		for ; count < 1000; count++ {
 			_, err := n.Publish(t.Context(), pipeline.StreamExtracted, pipeline.Message{
-				Subject: fmt.Sprint("extracted.k", count), Data: make([]byte, 10_000)})
+				Subject: fmt.Sprint("extracted.k", count), Data: make([]byte, 10_000),
+			})
 			if errors.Is(err, pipeline.ErrFull) {
 				return count
 			}
@@ -239,7 +240,8 @@ func TestKeeper(t *testing.T) {
 	// Of two readers one lags behind.
 	const half = 50
 	handled := make(chan struct{}, 2000)
-	stop := consume(t, n, pipeline.Consumer{Name: "slow", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
+	stop := consume(t, n, pipeline.Consumer{
+		Name: "slow", Stream: pipeline.StreamExtracted, Workers: 1, Pending: 1,
 		Handle: func(ctx context.Context, d pipeline.Delivery) error {
 			if d.Seq > half {
 				<-ctx.Done()
@@ -247,10 +249,13 @@ func TestKeeper(t *testing.T) {
 			}
 			handled <- struct{}{}
 			return nil
-		}})
+		},
+	})
 	quick := 0
-	stopQuick := consume(t, n, pipeline.Consumer{Name: "quick", Stream: pipeline.StreamExtracted, Workers: 1,
-		Handle: func(context.Context, pipeline.Delivery) error { quick++; handled <- struct{}{}; return nil }})
+	stopQuick := consume(t, n, pipeline.Consumer{
+		Name: "quick", Stream: pipeline.StreamExtracted, Workers: 1,
+		Handle: func(context.Context, pipeline.Delivery) error { quick++; handled <- struct{}{}; return nil },
+	})
 	for range half + stored {
 		<-handled
 	}
@@ -265,10 +270,14 @@ func TestKeeper(t *testing.T) {
 	}
 	// With everything settled it is short again.
 	seen := 0
-	stop = consume(t, n, pipeline.Consumer{Name: "slow", Stream: pipeline.StreamExtracted, Workers: 1,
-		Handle: func(context.Context, pipeline.Delivery) error { seen++; handled <- struct{}{}; return nil }})
-	stopQuick = consume(t, n, pipeline.Consumer{Name: "quick", Stream: pipeline.StreamExtracted, Workers: 1,
-		Handle: func(context.Context, pipeline.Delivery) error { handled <- struct{}{}; return nil }})
+	stop = consume(t, n, pipeline.Consumer{
+		Name: "slow", Stream: pipeline.StreamExtracted, Workers: 1,
+		Handle: func(context.Context, pipeline.Delivery) error { seen++; handled <- struct{}{}; return nil },
+	})
+	stopQuick = consume(t, n, pipeline.Consumer{
+		Name: "quick", Stream: pipeline.StreamExtracted, Workers: 1,
+		Handle: func(context.Context, pipeline.Delivery) error { handled <- struct{}{}; return nil },
+	})
 	for range stored - half + 2 {
 		<-handled
 	}
@@ -292,8 +301,10 @@ func TestKeeperFilters(t *testing.T) {
 		publish(t, n, pipeline.StreamItems, fmt.Sprintf("item.%d.k%d.c", i%2, i), strings.Repeat("x", 10_000))
 	}
 	handled := make(chan struct{}, 100)
-	stop := consume(t, n, pipeline.Consumer{Name: "p1", Stream: pipeline.StreamItems, Filter: pipeline.ItemsFilter(1),
-		Handle: func(context.Context, pipeline.Delivery) error { handled <- struct{}{}; return nil }})
+	stop := consume(t, n, pipeline.Consumer{
+		Name: "p1", Stream: pipeline.StreamItems, Filter: pipeline.ItemsFilter(1),
+		Handle: func(context.Context, pipeline.Delivery) error { handled <- struct{}{}; return nil },
+	})
 	for range 48 {
 		<-handled
 	}

@@ -148,8 +148,10 @@ func (n *Node) ensureStream(ctx context.Context, d streamDef) error {
 // buckets are made at the start, so that a wrong set-up shows there. The last
 // is jet's own: the marks of suspects, see crash.go.
 func buckets() []string {
-	return []string{pipeline.BucketFeeds, pipeline.BucketCatalog, pipeline.BucketLeases,
-		pipeline.BucketCheckpoints, bucketSuspects}
+	return []string{
+		pipeline.BucketFeeds, pipeline.BucketCatalog, pipeline.BucketLeases,
+		pipeline.BucketCheckpoints, bucketSuspects,
+	}
 }
 
 // ensureAll makes streams and buckets. In a cluster that is just coming up the
@@ -188,8 +190,7 @@ func (n *Node) ensureAll(ctx context.Context) error {
 // unavailable reports whether err is of a server or cluster not ready yet.
 // "insufficient resources" has the same status but does not pass.
 func unavailable(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return api.Code == 503 && api.ErrorCode != errCodeResources && api.ErrorCode != errCodeStorage
 	}
 	return false

@@ -60,13 +60,13 @@ func (w *world) run(a pipeline.Article) (out pipeline.Article, published bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, out := range outs {
-		if _, err := pipeline.Articles.Publish(w.t.Context(), w.node, out); err != nil {
-			w.t.Fatal(err)
-		}
-		return out, true
+	if len(outs) == 0 {
+		return pipeline.Article{}, false
 	}
-	return pipeline.Article{}, false
+	if _, err := pipeline.Articles.Publish(w.t.Context(), w.node, outs[0]); err != nil {
+		w.t.Fatal(err)
+	}
+	return outs[0], true
 }
 
 // article is one as it leaves the extractor.

@@ -95,7 +95,7 @@ func (a *App) open(ctx context.Context) error {
 	// The address first: a second newswatch should hear at once that it is one
 	// too many, in words that name the port.
 	if cfg.Web.Listen != "" {
-		ln, err := net.Listen("tcp", cfg.Web.Listen)
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Web.Listen)
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}

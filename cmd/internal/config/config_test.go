@@ -29,8 +29,8 @@ func TestExampleIsWhole(t *testing.T) {
 }
 
 func checkKeys(t *testing.T, path string, typ reflect.Type, doc map[string]any) {
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
+		f := f
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if key == "-" || !f.IsExported() {
 			continue
