@@ -34,6 +34,8 @@ type adapter struct {
 	about []string
 
 	author string // of the feed, for entries without one
+
+	next, archive string // rel=next, rel=prev-archive
 }
 
 func newAdapter(p *Parsed, base string, opt ParseOptions) *adapter {
@@ -70,11 +72,13 @@ func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 		for i, gi := range f.Items {
 			if len(items) == MaxItems {
 				a.p.repaired("items_cut")
-				break
+				a.p.drop("too_many", gi.Title)
+				continue
 			}
 			it := a.item(gi, original(f, i), n)
 			n++
 			if !hasSubstance(gi) && it.URL == "" && it.Title == "" && it.Summary == "" {
+				a.p.drop("empty", "")
 				continue
 			}
 			it.Lang = lang
@@ -84,7 +88,24 @@ func (a *adapter) adapt(feeds []*gofeed.Feed, doc *document) {
 			items = append(items, it)
 		}
 	}
-	a.p.Items = apart(items)
+	a.finish(items)
+}
+
+// finish sets the items, each under a key of its own, and what was decided on
+// their way.
+func (a *adapter) finish(items []pipeline.Item) {
+	p := a.p
+	p.Items = apart(items, func(it *pipeline.Item) { p.drop("repeated", it.Title) })
+	for i := range p.Items {
+		if p.Items[i].URL == "" {
+			p.Linkless++
+		}
+	}
+	p.Dates, p.Future = a.dates.counts, a.dates.future
+	if a.dates.zone != 0 {
+		p.Zone = time.Time{}.In(time.FixedZone("", int(a.dates.zone/time.Second))).Format("-07:00")
+		p.ZoneFrom = a.dates.zoneFrom
+	}
 }
 
 // head takes what the document says of itself; the first part to say it wins.
@@ -127,19 +148,35 @@ func (a *adapter) head(f *gofeed.Feed, doc *document) {
 			a.author = person(f.Authors[:1])
 		}
 	case *gjson.Feed:
-		set(&p.Next, a.web(o.NextURL))
+		a.rel("next", o.NextURL)
+		a.rel("self", o.FeedURL)
 		f.FeedVersion = strings.TrimPrefix(f.FeedVersion[strings.LastIndexByte(f.FeedVersion, '/')+1:], "v")
 		a.author = person(f.Authors)
 	}
 	set(&p.Format, strings.TrimSpace(format+" "+f.FeedVersion))
 }
 
+// rel takes a link of the document: its hub, and where older items are. In RFC
+// 5005 that is the next page of a paged feed (§3), or the previous archive of
+// an archived one (§4); a document may be both.
 func (a *adapter) rel(rel, href string) {
-	switch {
-	case rel == "next" && a.p.Next == "":
-		a.p.Next = a.web(href)
-	case rel == "hub" && a.p.Hub == "":
-		a.p.Hub = a.web(href)
+	switch rel {
+	case "next":
+		a.next = cmp.Or(a.next, a.web(href))
+	case "prev-archive":
+		a.archive = cmp.Or(a.archive, a.web(href))
+	case "hub":
+		a.p.Hub = cmp.Or(a.p.Hub, a.web(href))
+	case "self":
+		a.p.Self = cmp.Or(a.p.Self, a.web(href))
+	default:
+		return
+	}
+	a.p.Next = ""
+	for _, u := range []string{a.archive, a.next} {
+		if u != "" && (a.base == nil || u != a.base.String()) {
+			a.p.Next = u
+		}
 	}
 }
 
@@ -190,10 +227,11 @@ func (a *adapter) item(gi *gofeed.Item, o any, n int) pipeline.Item {
 	it.URL = a.link(gi, o, about)
 	a.text(&it, gi, o)
 	it.Published, it.PublishedFrom = a.dates.item(gi)
-	if a.namesNoArticle(&it) {
-		it.Link, it.URL = it.URL, ""
-	}
 	it.Identify()
+	if a.namesNoArticle(&it) {
+		it.Link, it.URL = cmp.Or(it.Link, it.URL), ""
+		it.Identify()
+	}
 	return it
 }
 
@@ -253,13 +291,38 @@ func (a *adapter) link(gi *gofeed.Item, o any, about string) string {
 
 // web is ref as an absolute http address, or empty.
 func (a *adapter) web(ref string) string {
-	if strings.TrimSpace(ref) == "" {
-		return ""
+	ref = strings.TrimSpace(ref)
+	if ref == "" || isPlainURL(ref) {
+		return ref
 	}
 	if u := resolve(a.base, ref); isWeb(u) {
 		return u
 	}
 	return ""
+}
+
+// isPlainURL tells the usual absolute address, which resolving would not change.
+func isPlainURL(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(s, "http://"); !ok {
+			return false
+		}
+	}
+	host := strings.IndexByte(rest, '/')
+	if host <= 0 {
+		return false
+	}
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		switch {
+		case isLetter(c), isDigit(c), c == '-', c == '.':
+		case i >= host && (c == '/' || c == '_' || c == '?' || c == '=' || c == '&' || c == '+'):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func isWeb(s string) bool {
@@ -289,16 +352,17 @@ func (a *adapter) text(it *pipeline.Item, gi *gofeed.Item, o any) {
 	case i.Custom["full-text"] != "":
 		content = strings.TrimSpace(i.Custom["full-text"])
 	}
-	it.Summary = plainText(desc)
 	switch {
 	case content != "":
 		it.HTML = content
 	case it.Text == "" && (hasMarkup(desc) || len(desc) > 2*maxSummary):
 		it.HTML = desc
 	}
-	if it.HTML != "" || it.Text != "" {
-		it.Summary = clip(it.Summary, maxSummary)
+	if it.HTML == "" && it.Text == "" {
+		it.Summary = plainText(desc, len(desc)) // all there is
+		return
 	}
+	it.Summary = clip(plainText(desc, maxSummary), maxSummary)
 }
 
 func (a *adapter) image(gi *gofeed.Item) string {
@@ -331,34 +395,33 @@ func (a *adapter) image(gi *gofeed.Item) string {
 // the site's front page, or to one place of a page that many items lie on, as
 // the item's own identifier tells.
 func (a *adapter) namesNoArticle(it *pipeline.Item) bool {
-	canonical, ok := pipeline.CanonicalURL(it.URL)
-	if !ok || it.GUID == "" {
+	if it.URL == "" || it.GUID == "" {
 		return false
 	}
-	if frag := strings.IndexByte(it.URL, '#'); frag >= 0 && len(it.URL) > frag+1 && strings.HasSuffix(it.GUID, it.URL[frag:]) {
+	link := cmp.Or(it.Link, it.URL) // with its fragment
+	if frag := strings.IndexByte(link, '#'); frag >= 0 && len(link) > frag+1 && strings.HasSuffix(it.GUID, link[frag:]) {
 		return true
 	}
-	if it.GUID == it.URL {
+	if it.GUID == link {
 		return false
 	}
-	if canonical == a.home {
-		return true
-	}
-	u, err := url.Parse(canonical)
-	return err == nil && u.Path == "/" && u.RawQuery == ""
+	const scheme = len("https://")
+	return it.URL == a.home || len(it.URL) > scheme && strings.IndexByte(it.URL[scheme:], '/') == len(it.URL)-scheme-1
 }
 
 // apart sees to it that every item has a key of its own. The same item twice
 // is once. Different items under one key, because their feed links them all to
 // one page or gives them all one identifier, are all told apart by something
 // else: all, so that no item's key depends on which others are listed with it.
-func apart(items []pipeline.Item) []pipeline.Item {
+// repeated is told of each that is not kept.
+func apart(items []pipeline.Item, repeated func(*pipeline.Item)) []pipeline.Item {
 	groups := make(map[string][]*pipeline.Item, len(items)) // the distinct items of a key
 	var out []*pipeline.Item
 	for i := range items {
 		it := &items[i]
 		g := groups[it.Key]
 		if slices.ContainsFunc(g, func(other *pipeline.Item) bool { return same(other, it) }) {
+			repeated(it)
 			continue
 		}
 		groups[it.Key] = append(g, it)
@@ -375,6 +438,8 @@ func apart(items []pipeline.Item) []pipeline.Item {
 		if !taken[it.Key] {
 			taken[it.Key] = true
 			kept = append(kept, *it)
+		} else {
+			repeated(it)
 		}
 	}
 	return kept

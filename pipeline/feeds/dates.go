@@ -25,13 +25,21 @@ var zoneByLang = map[string]time.Duration{"zh": 8 * time.Hour, "ru": 3 * time.Ho
 
 // A dater dates the items of one document.
 type dater struct {
-	lang string
-	now  time.Time
-	zone time.Duration // of dates that give none
+	lang     string
+	now      time.Time
+	zone     time.Duration // of dates that give none
+	zoneFrom string        // how that is known
+
+	counts map[string]int // items by where their date comes from
+	future int            // dates refused because they lie ahead
 }
 
 func newDater(lang string, now time.Time) *dater {
-	return &dater{lang: lang, now: now, zone: zoneByLang[lang]}
+	d := &dater{lang: lang, now: now, zone: zoneByLang[lang], counts: make(map[string]int)}
+	if d.zone != 0 {
+		d.zoneFrom = "language"
+	}
+	return d
 }
 
 // learn finds the zone of this document's dates without one: the offset that
@@ -42,7 +50,7 @@ func (d *dater) learn(feeds []*gofeed.Feed) {
 		for _, s := range []string{f.Updated, f.Published} {
 			if t, zoned, ok := parseDate(s, d.lang, 0); ok && zoned {
 				if _, off := t.Zone(); off != 0 {
-					d.zone = time.Duration(off) * time.Second
+					d.zone, d.zoneFrom = time.Duration(off)*time.Second, "document"
 					return
 				}
 			}
@@ -61,31 +69,48 @@ func (d *dater) learn(feeds []*gofeed.Feed) {
 		}
 	}
 	if ahead > futureSlack {
-		d.zone = (ahead + time.Hour - 1).Truncate(time.Hour)
+		d.zone, d.zoneFrom = (ahead + time.Hour - 1).Truncate(time.Hour), "future"
 	}
 }
 
 // item is when the item was published, and how that is known. gofeed's own
 // reading is asked last: it takes zones it does not know for UTC.
 func (d *dater) item(it *gofeed.Item) (time.Time, pipeline.DateSource) {
-	try := func(raw string, parsed *time.Time) (time.Time, bool) {
-		t, _, ok := parseDate(raw, d.lang, d.zone)
-		if !ok && parsed != nil {
-			t, ok = *parsed, true
-		}
-		return t.UTC(), ok && t.Unix() > 86400 && !t.After(d.now.Add(futureSlack))
-	}
-	if t, ok := try(it.Published, it.PublishedParsed); ok {
-		return t, pipeline.DateFromFeed
-	}
-	if t, ok := try(it.Updated, it.UpdatedParsed); ok {
-		return t, pipeline.DateFromFeed
-	}
-	for _, name := range []string{"date", "pubdate", "published", "updated"} {
-		if t, ok := try(it.Custom[name], nil); ok {
-			return t, pipeline.DateFromFeed
+	given := [6]dated{{it.Published, it.PublishedParsed, "published"}, {it.Updated, it.UpdatedParsed, "updated"}}
+	n := 2
+	if len(it.Custom) > 0 {
+		for _, name := range []string{"date", "pubdate", "published", "updated"} {
+			given[n] = dated{raw: it.Custom[name], kind: "other"}
+			n++
 		}
 	}
+	return d.pick(given[:n]...)
+}
+
+// A dated is a date as a document gives it.
+type dated struct {
+	raw    string
+	parsed *time.Time // as gofeed reads it; nil: not at all
+	kind   string     // published, updated, other
+}
+
+// pick takes the first date that can be true; without one, the first sight.
+func (d *dater) pick(given ...dated) (time.Time, pipeline.DateSource) {
+	for _, g := range given {
+		t, _, ok := parseDate(g.raw, d.lang, d.zone)
+		if !ok && g.parsed != nil {
+			t, ok = *g.parsed, true
+		}
+		switch {
+		case !ok || t.Unix() <= 86400:
+		case t.After(d.now.Add(futureSlack)):
+			d.future++
+		default:
+			d.counts[g.kind]++
+			return t.UTC(), pipeline.DateFromFeed
+		}
+	}
+	d.counts["none"]++
 	return d.now, pipeline.DateFromFirstSeen
 }
 

@@ -1,9 +1,10 @@
 // Package feeds is when to poll which feed, what changed in it, and its items.
 //
-// [Parse] turns the body of a feed (RSS, RDF, Atom, JSON Feed; in whatever
-// charset and state of repair) into items: in go bytes, out come identified
-// [pipeline.Item] values. It is the only use of gofeed, with a layer in front
-// that decodes and repairs, and one behind that mends what gofeed drops.
+// [Parse] turns the body of a feed (RSS, RDF, Atom, JSON Feed, Google-News
+// sitemap; in whatever charset and state of repair) into items: in go bytes,
+// out come identified [pipeline.Item] values. It is the only use of gofeed, with
+// a layer in front that decodes and repairs, and one behind that mends what
+// gofeed drops. [Discover] finds the feeds of a page that is none.
 //
 // A [Poller] keeps the catalog's feeds on a schedule, fetches them with
 // conditional requests, publishes what is new and remembers what it has
@@ -55,14 +56,28 @@ type Parsed struct {
 	Title   string
 	Home    string // address of the site
 	Lang    string // primary language, as the document declares it; empty: it does not
-	Format  string // "rss 2.0", "rdf 1.0", "atom 1.0", "json 1.1"…
+	Format  string // "rss 2.0", "rdf 1.0", "atom 1.0", "json 1.1", "sitemap", "sitemapindex"…
 	Charset string // what the bytes were decoded from
 	Items   []pipeline.Item
-	Repairs []string      // what had to be mended, a word each: charset, illegal_runes, root, json, escape, salvage, items_cut
+	Repairs []string      // what had to be mended, a word each: gunzip, charset, illegal_runes, root, json, escape, salvage, items_cut
 	Lost    int           // items seen that nothing could be made of
-	Next    string        // address of the next page (RFC 5005, JSON Feed)
+	Next    string        // address of the document with the next older items (RFC 5005 next or prev-archive, JSON Feed next_url)
 	Hub     string        // address of a WebSub hub
+	Self    string        // address that the document gives as its own, the topic of its hub
 	TTL     time.Duration // how long the publisher thinks it need not be asked; a hint
+
+	// Sitemaps is what a sitemap index lists of its own site, newest first, at
+	// most 50. An index has no items of its own.
+	Sitemaps []string
+
+	// What was decided on the way, for a person who asks why.
+	CharsetFrom string         // how the charset is known; one of the Charset constants
+	Dates       map[string]int // items by where their date comes from: published, updated, other; none: first sight
+	Future      int            // dates refused because they lie ahead
+	Zone        string         // how dates without a zone were read, as "+03:00"; empty: as UTC
+	ZoneFrom    string         // how that is known: document, language, future
+	Linkless    int            // items without an address of their own
+	Dropped     []Drop         // items left out
 }
 
 // parser is shared: gofeed documents that it may be.
@@ -90,30 +105,32 @@ func Parse(body []byte, base, contentType string, opt ParseOptions) (*Parsed, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, base)
 	}
-	p := &Parsed{Charset: doc.charset, Repairs: doc.repairs}
-	var feeds []*gofeed.Feed
-	if doc.json {
-		feeds, err = p.readJSON(doc)
-	} else {
-		feeds, err = p.readXML(doc)
-	}
-	if err != nil {
+	p := &Parsed{Charset: doc.charset, CharsetFrom: doc.charsetFrom, Repairs: doc.repairs}
+	if err = p.fill(doc, newAdapter(p, base, opt)); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, base)
 	}
-	if doc.html && countItems(feeds) == 0 {
-		return nil, fmt.Errorf("%w: %s", ErrHTML, base) // what looked like a root was not one
-	}
-	newAdapter(p, base, opt).adapt(feeds, doc)
 	return p, nil
 }
 
-func (p *Parsed) repaired(what string) {
-	for _, r := range p.Repairs {
-		if r == what {
-			return
-		}
+func (p *Parsed) fill(doc *document, a *adapter) error {
+	var feeds []*gofeed.Feed
+	var err error
+	switch {
+	case isSitemap(doc.root.name), isSitemapIndex(doc.root.name):
+		return a.sitemap(doc)
+	case doc.json:
+		feeds, err = p.readJSON(doc)
+	default:
+		feeds, err = p.readXML(doc)
 	}
-	p.Repairs = append(p.Repairs, what)
+	if err != nil {
+		return err
+	}
+	if doc.html && countItems(feeds) == 0 {
+		return ErrHTML // what looked like a root was not one
+	}
+	a.adapt(feeds, doc)
+	return nil
 }
 
 // readXML asks gofeed for the document as it is, then mended as a whole, then

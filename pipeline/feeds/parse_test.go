@@ -101,7 +101,8 @@ func TestHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Parsed{Title: "Новости", Home: "https://e.com/", Lang: "ru", Format: "atom 1.0", Charset: "utf-8", Items: []pipeline.Item{},
-		Next: "https://e.com/feed?page=2", Hub: "https://hub.example/", TTL: 15 * time.Minute}
+		Next: "https://e.com/feed?page=2", Hub: "https://hub.example/", TTL: 15 * time.Minute,
+		CharsetFrom: CharsetValid, Dates: map[string]int{}, Zone: "+03:00", ZoneFrom: "language"}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -313,7 +314,8 @@ func FuzzCharset(f *testing.F) {
 	f.Add([]byte("\x1b$B%U\x1b(B"), "iso-2022-jp")
 	f.Add([]byte("\xff\xfe\x00\x00<\x00"), "utf-32")
 	f.Fuzz(func(t *testing.T, b []byte, label string) {
-		out, name, _ := toUTF8(b, label)
+		d := toUTF8(b, label)
+		out, name := d.text, d.charset
 		if out, _ = dropIllegal(out); !utf8.Valid(out) {
 			t.Errorf("%s: not UTF-8", name)
 		}

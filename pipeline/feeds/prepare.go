@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"bytes"
+	"encoding/binary"
 	"mime"
 	"net/url"
 	"regexp"
@@ -14,11 +15,12 @@ import (
 // A document is a body made ready for gofeed: UTF-8 without illegal runes,
 // beginning at its root element.
 type document struct {
-	text    []byte
-	charset string
-	repairs []string
-	json    bool
-	html    bool // a page stands round the root, or in its place
+	text        []byte
+	charset     string
+	charsetFrom string
+	repairs     []string
+	json        bool
+	html        bool // a page stands round the root, or in its place
 
 	root  tag   // the root's start tag
 	items []tag // the start tags of items or entries, at most MaxItems
@@ -34,9 +36,8 @@ type tag struct {
 const rootWindow = 64 << 10
 
 var (
-	rootRe = regexp.MustCompile(`(?i)<(?:[a-z_][\w.-]*:)?(?:rss|feed|rdf)[\s>]`)
+	rootRe = regexp.MustCompile(`(?i)<(?:[a-z_][\w.-]*:)?(?:rss|feed|rdf|urlset|sitemapindex)[\s>]`)
 	htmlRe = regexp.MustCompile(`(?i)<(?:!doctype\s+html|html)[\s>]`)
-	baseRe = regexp.MustCompile(`\bxml:base\s*=\s*(?:"[^"]*"|'[^']*')`)
 )
 
 // prepare decodes, cleans and cuts. The repairs it notes are those that mean
@@ -50,9 +51,10 @@ func prepare(body []byte, contentType string) (*document, error) {
 			d.repairs = append(d.repairs, "gunzip")
 		}
 	}
-	text, charset, declared := toUTF8(body[:min(len(body), maxBody)], httpCharset(contentType))
-	d.charset = charset
-	if !declared {
+	dec := toUTF8(body[:min(len(body), maxBody)], httpCharset(contentType))
+	text := dec.text
+	d.charset, d.charsetFrom = dec.charset, dec.from
+	if !dec.honest {
 		d.repairs = append(d.repairs, "charset")
 	}
 	text, dropped := dropIllegal(text)
@@ -88,9 +90,7 @@ func (d *document) cut(text []byte) error {
 		d.repairs = append(d.repairs, "root")
 	}
 	text = text[clean+loc[0]:]
-	if bytes.Contains(text, []byte("xml:base")) {
-		text = baseRe.ReplaceAllFunc(text, directoryBase)
-	}
+	text = directoryBases(text)
 	d.text = text
 	return d.scan()
 }
@@ -118,22 +118,72 @@ func prolog(b []byte) int {
 	return len(b)
 }
 
-// directoryBase cuts an xml:base back to its directory. gofeed takes the last
-// element for one even where it is a file: against RFC 3986 §5.2.3 it makes
-// …/dir/feed.xml/a.html of a.html.
-func directoryBase(attr []byte) []byte {
-	open := bytes.IndexAny(attr, `"'`)
-	value := attr[open+1 : len(attr)-1]
-	if u, err := url.Parse(string(value)); err != nil || strings.HasSuffix(u.Path, "/") || !strings.Contains(u.Path, "/") {
-		return attr
+// directoryBases cuts each xml:base back to its directory. gofeed takes the
+// last element for one even where it is a file: against RFC 3986 §5.2.3 it
+// makes …/dir/feed.xml/a.html of a.html. Blanks after the attribute keep every
+// offset; b itself is not written to.
+func directoryBases(b []byte) []byte {
+	const name = "xml:base"
+	own := false
+	for i := 0; ; {
+		j := bytes.Index(b[i:], []byte(name))
+		if j < 0 {
+			return b
+		}
+		i += j + len(name)
+		open, end := quoted(b, i)
+		if open < 0 {
+			continue
+		}
+		if cut := baseDirectory(string(b[open+1 : end])); cut < end-open-1 {
+			if !own {
+				b, own = bytes.Clone(b), true
+			}
+			quote := b[open]
+			b[open+1+cut] = quote
+			for k := open + 1 + cut + 1; k <= end; k++ {
+				b[k] = ' '
+			}
+		}
+		i = end
+	}
+}
+
+// quoted is the places of the quotes of the value whose name ends at i; -1:
+// there is none.
+func quoted(b []byte, i int) (open, end int) {
+	blank := func() {
+		for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n') {
+			i++
+		}
+	}
+	blank()
+	if i == len(b) || b[i] != '=' {
+		return -1, 0
+	}
+	i++
+	blank()
+	if i == len(b) || b[i] != '"' && b[i] != '\'' {
+		return -1, 0
+	}
+	n := bytes.IndexByte(b[i+1:], b[i])
+	if n < 0 || bytes.IndexByte(b[i+1:i+1+n], '<') >= 0 {
+		return -1, 0
+	}
+	return i, i + 1 + n
+}
+
+// baseDirectory is how much of a base address is its directory; all of it
+// where it has none.
+func baseDirectory(value string) int {
+	if u, err := url.Parse(value); err != nil || strings.HasSuffix(u.Path, "/") || !strings.Contains(u.Path, "/") {
+		return len(value)
 	}
 	end := len(value)
-	if i := bytes.IndexAny(value, "?#"); i >= 0 {
+	if i := strings.IndexAny(value, "?#"); i >= 0 {
 		end = i
 	}
-	out := bytes.Clone(attr[:open+1])
-	out = append(out, value[:bytes.LastIndexByte(value[:end], '/')+1]...)
-	return append(out, attr[len(attr)-1])
+	return strings.LastIndexByte(value[:end], '/') + 1
 }
 
 func httpCharset(contentType string) string {
@@ -160,17 +210,31 @@ func dropIllegal(b []byte) (out []byte, dropped bool) {
 	return out, true
 }
 
+// firstIllegal is the offset of the first byte that dropIllegal drops. Most
+// text is passed over eight bytes at a time: none below 0x20, none above 0x7f.
 func firstIllegal(b []byte) int {
+	const low, high = 0x2020202020202020, 0x8080808080808080
 	for i := 0; i < len(b); {
-		if c := b[i]; c >= 0x20 && c < utf8.RuneSelf || c == '\t' || c == '\n' || c == '\r' {
-			i++
-			continue
+		for i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			// Bit 7 of each byte of x-low is set where it is below 0x20 or
+			// above 0x9f, or where it borrowed; of x, where it is above 0x7f.
+			if ((x-low)|x)&high != 0 {
+				break
+			}
+			i += 8
 		}
-		r, n := utf8.DecodeRune(b[i:])
-		if !legal(r, n) {
-			return i
+		for end := min(i+8, len(b)); i < end; {
+			if c := b[i]; c >= 0x20 && c < utf8.RuneSelf || c == '\t' || c == '\n' || c == '\r' {
+				i++
+				continue
+			}
+			r, n := utf8.DecodeRune(b[i:])
+			if !legal(r, n) {
+				return i
+			}
+			i += n
 		}
-		i += n
 	}
 	return len(b)
 }
