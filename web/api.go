@@ -95,10 +95,12 @@ func (s *Server) routeAPI() error {
 
 	s.routeSearch()
 	s.routeCatalog()
+	s.routeDiscover()
 	s.routeLoad()
 	s.routeAlerts()
 	s.routeDead()
 	s.routeStatus()
+	s.routeFeeds()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 
 	for _, schema := range reg.Map() {

@@ -122,6 +122,25 @@ func (s *Server) routeStatus() {
 		})
 }
 
+func (s *Server) routeFeeds() {
+	// Who looks into one source, and monitors of single feeds.
+	huma.Register(s.api, op(http.MethodGet, "/sources/{id}/feeds", "source-feeds", "operation", "How each feed of a source does"),
+		func(ctx context.Context, in *idInput) (*listOutput[FeedStatus], error) {
+			if s.deps.Catalog == nil || s.deps.Feeds == nil {
+				return nil, notHere("Feeds")
+			}
+			src := s.deps.Catalog.Snapshot().Source(in.ID)
+			if src == nil {
+				return nil, newProblem(http.StatusNotFound, "There is no source "+in.ID+".")
+			}
+			health, err := s.deps.Feeds.Feeds(ctx, in.ID)
+			if err != nil {
+				return nil, s.problemOf(ctx, "Feeds of "+in.ID, err)
+			}
+			return newList(feedsOf(src, health), ""), nil
+		})
+}
+
 // tidyStatus makes missing lists empty ones.
 func tidyStatus(st *Status) {
 	if st.Stages == nil {

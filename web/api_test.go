@@ -69,7 +69,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE channels/{id}", "DELETE dead/{id}", "DELETE entities/{id}", "DELETE sources/{id}", "DELETE watches/{id}",
 		"GET alerts", "GET alerts/{id}", "GET articles/{id}", "GET channels", "GET channels/{id}", "GET dead", "GET dead/{id}",
-		"GET entities", "GET entities/{id}", "GET search", "GET sources", "GET sources/{id}", "GET status", "GET watches", "GET watches/{id}",
+		"GET entities", "GET entities/{id}", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET status", "GET watches", "GET watches/{id}",
 		"POST apply", "POST articles", "POST dead/{id}:replay", "POST extract", "POST tag",
 		"PUT channels/{id}", "PUT entities/{id}", "PUT sources/{id}", "PUT watches/{id}",
 	}
@@ -226,7 +226,7 @@ func TestProblems(t *testing.T) {
 	for _, part := range []string{
 		"GET /search", "GET /articles/x", "GET /entities", "GET /entities/x", "PUT /entities/x", "DELETE /entities/x",
 		"GET /alerts", "GET /alerts/x", "GET /dead", "GET /dead/x", "POST /dead/x:replay", "DELETE /dead/x", "GET /status",
-		"POST /apply", "POST /articles", "POST /tag", "POST /extract",
+		"POST /apply", "POST /articles", "POST /tag", "POST /extract", "GET /sources/x/feeds",
 	} {
 		method, path, _ := strings.Cut(part, " ")
 		body := ""
@@ -358,7 +358,12 @@ func TestAlertsAndDead(t *testing.T) {
 		t.Error(v)
 	}
 	v = asJSON(t, get(s, "/api/v1/alerts?limit=1&cursor="+v["next_cursor"].(string)), 200)
-	if v["items"].([]any)[0].(map[string]any)["id"] != "huawei-news.fedcba9876543210" || v["next_cursor"] != nil {
+	if v["items"].([]any)[0].(map[string]any)["id"] != "huawei-news.fedcba9876543210" {
+		t.Error(v)
+	}
+	v = asJSON(t, get(s, "/api/v1/alerts?limit=1&cursor="+v["next_cursor"].(string)), 200)
+	about := v["items"].([]any)[0].(map[string]any)
+	if about["feed"].(map[string]any)["reason"] != "no new item for 50 h" || about["article"] != nil || v["next_cursor"] != nil {
 		t.Error(v)
 	}
 	v = asJSON(t, get(s, "/api/v1/alerts/huawei-news.0123456789abcdef"), 200)

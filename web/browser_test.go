@@ -154,6 +154,9 @@ func TestPagesFitASmallScreen(t *testing.T) {
 	w.articles[0].Title = strings.Repeat("Donaudampfschifffahrtsgesellschaft", 8)
 	w.articles[0].Text = strings.Repeat("https://very-long-address.example/", 20)
 	w.articles[0].Mentions = nil
+	w.feeds[2].Reason = strings.Repeat("0123456789abcdef", 20)
+	w.feeds[2].Suggestions = []string{"https://vestnik.example/" + strings.Repeat("x", 200)}
+	w.alerts[2].Feed.Feed = "https://jiangnan.example/" + strings.Repeat("y", 200)
 	w.dead[0].Error = strings.Repeat("0123456789abcdef", 30)
 	srv := httptest.NewServer(serverOf(t, w.deps(), Config{}).Handler())
 	defer srv.Close()
@@ -162,7 +165,7 @@ func TestPagesFitASmallScreen(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/", "/?q=" + strings.Repeat("x", 300), "/?q=huawei+AND+%28" + strings.Repeat("y", 300), "/articles/" + w.articles[0].ID,
-		"/alerts", "/alerts/" + w.alerts[0].ID, "/status", "/nowhere",
+		"/alerts", "/alerts/" + w.alerts[0].ID, "/alerts/" + w.alerts[2].ID, "/sources", "/sources/" + w.feeds[2].Source, "/status", "/nowhere",
 	} {
 		if err := chromedp.Do(tab, chromedp.Navigate(srv.URL+path)); err != nil {
 			t.Fatalf("%s: %v", path, err)

@@ -20,9 +20,15 @@ type Deps struct {
 	Alerts   Alerts
 	Dead     Dead
 	Loader   Loader
+	Feeds    Feeds
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
+
+	// Discover finds the feeds of a site; private: it may be on a private
+	// network. Its error is of asking at all, not of the site.
+	Discover func(ctx context.Context, url string, private bool) (Discovery, error)
+	Hook     *Hook // nil: nobody calls
 
 	Status func(ctx context.Context) (Status, error)
 	Ready  func(ctx context.Context) []Check // nil: ready as soon as it listens
@@ -51,6 +57,12 @@ type Editor interface {
 	Put(ctx context.Context, obj catalog.Object, opt catalog.PutOptions) (version string, err error)
 	Delete(ctx context.Context, kind, id string, opt catalog.DeleteOptions) error
 	Apply(ctx context.Context, c *catalog.Catalog, managedBy string) (catalog.ApplyResult, error)
+}
+
+// Feeds knows how the feeds do: those of a source or, where source is empty, all
+// of them, in the order of sources and addresses.
+type Feeds interface {
+	Feeds(ctx context.Context, source string) ([]FeedStatus, error)
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.
@@ -119,15 +131,38 @@ type FeedsStatus struct {
 	Failing []FeedStatus   `json:"failing"`
 }
 
+// States of a feed that pages know more of than the word.
+const (
+	FeedFailing = "failing" // the last poll was not good
+	FeedQuiet   = "quiet"   // it answers, and lists nothing new against its own rhythm
+	FeedOK      = "ok"
+	FeedNew     = "new" // not polled yet
+)
+
 // A FeedStatus is the state of one feed.
 type FeedStatus struct {
 	Source   string    `json:"source"`
 	URL      string    `json:"url"`
-	State    string    `json:"state"`
-	Reason   string    `json:"reason"` // why the last poll failed, in words
-	Failures int       `json:"failures"`
-	LastOK   time.Time `json:"last_ok,omitzero"` // zero: never
+	State    string    `json:"state"`              // new, ok, failing…
+	Reason   string    `json:"reason"`             // what is wrong, in words; empty: nothing
+	Failures int       `json:"failures"`           // weighed, since the last good answer
+	LastOK   time.Time `json:"last_ok,omitzero"`   // last answer that was of use; zero: none yet
+	LastPoll time.Time `json:"last_poll,omitzero"` // zero: not polled yet
 	NextDue  time.Time `json:"next_due,omitzero"`
+
+	Status      int       `json:"status,omitempty"`      // HTTP status of the last answer
+	Class       string    `json:"class,omitempty"`       // of the last error: dns, timeout, html, broken…
+	IntervalS   int64     `json:"interval_s,omitempty"`  // seconds between polls
+	Items       int64     `json:"items"`                 // published, ever
+	Listed      int       `json:"listed"`                // in its last document
+	Newest      time.Time `json:"newest,omitzero"`       // publication of its newest item
+	UsualS      int64     `json:"usual_s,omitempty"`     // seconds: the longest gap between items it usually leaves
+	Format      string    `json:"format,omitempty"`      // of the last document: rss, atom…
+	Title       string    `json:"title,omitempty"`       // of the last document
+	Repairs     []string  `json:"repairs,omitempty"`     // what its last document needed
+	Suggestions []string  `json:"suggestions,omitempty"` // addresses of feeds found where this one should be
+	MovedTo     string    `json:"moved_to,omitempty"`    // where it redirects to for good
+	Held        bool      `json:"held,omitempty"`        // waits for room in the stream
 }
 
 // IndexStatus is what the index holds.

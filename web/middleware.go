@@ -26,6 +26,7 @@ func (s *Server) wrap(routes http.Handler) http.Handler {
 	h = s.sameOrigin(h)
 	h = s.authenticated(h)
 	h = s.hostChecked(h)
+	h = s.hooked(h)
 	h = withHeaders(h)
 	return s.observed(h)
 }

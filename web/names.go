@@ -28,6 +28,15 @@ func (n names) source(id string) string {
 	return id
 }
 
+// sourcePage is the address of a source's page; of a source the catalog no
+// longer has, that of a search for its articles.
+func (n names) sourcePage(id string) string {
+	if n.catalog.Source(id) == nil {
+		return searchState{Query: term("source", id)}.url()
+	}
+	return sourceURL(id)
+}
+
 func (n names) entity(id string) string {
 	if e := n.catalog.Entity(id); e != nil && e.Name != "" {
 		return e.Name

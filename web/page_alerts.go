@@ -15,13 +15,15 @@ type alertsPage struct {
 }
 
 type alertRow struct {
-	URL, Watch       string
-	Title, Lang      string
-	Source, Original string
-	Sentence         []piece
-	Queued           moment
-	State            string
-	Failed           bool
+	URL, Watch  string
+	Title, Lang string
+	Source      string
+	SourceURL   string
+	Original    string
+	Sentence    []piece
+	Queued      moment
+	State       string
+	Failed      bool
 }
 
 type alertPage struct {
@@ -29,8 +31,9 @@ type alertPage struct {
 	Alert            alertRow
 	ID, JSON         string
 	Kind             string
-	ArticleURL       string
-	Query, SearchURL string
+	AboutURL         string // of the article, or of the feed's source
+	Query, SearchURL string // no search where the query is not for articles
+	Feed             []feedFact
 	Group            string
 	WatchVersion     string
 	Spans            []spanRow
@@ -74,7 +77,8 @@ func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) {
 func (s *Server) alertRow(a pipeline.Alert, n names) alertRow {
 	row := alertRow{
 		URL: "/alerts/" + url.PathEscape(a.ID), Watch: a.WatchName,
-		Title: a.Article.Title, Lang: a.Article.Lang, Source: n.source(a.Article.Source), Original: outside(a.Article.URL),
+		Title: a.Title(), Lang: a.Article.Lang, Original: outside(a.Article.URL),
+		Source: n.source(a.SourceID()), SourceURL: n.sourcePage(a.SourceID()),
 		Queued: s.moment(a.Queued), State: a.State, Failed: a.State == pipeline.AlertFailed,
 	}
 	if row.Watch == "" {
@@ -109,11 +113,15 @@ func (s *Server) alertView(a pipeline.Alert) alertPage {
 	n := s.names()
 	p := alertPage{
 		Alert: s.alertRow(a, n), ID: a.ID, JSON: apiPrefix + "/alerts/" + url.PathEscape(a.ID),
-		Kind: a.Kind, ArticleURL: articleURL(a.Article.ID),
+		Kind: a.Kind, AboutURL: articleURL(a.Article.ID),
 		Query: a.Receipt.Query, SearchURL: searchState{Query: a.Receipt.Query}.url(),
 		Group: groupNotes[a.Receipt.Group], WatchVersion: a.Receipt.WatchVersion,
 	}
 	p.chrome = s.chrome("alerts", "Alert: "+p.Alert.Watch)
+	if a.Feed != nil {
+		p.AboutURL, p.SearchURL = p.Alert.SourceURL+"#feeds", ""
+		p.Feed = s.feedFacts(a.Feed)
+	}
 	for _, sp := range a.Receipt.Spans {
 		row := spanRow{Text: sp.Text, Field: sp.Field, Why: sp.Term}
 		if sp.Entity != "" {
@@ -136,6 +144,23 @@ var groupNotes = map[string]string{
 	"entity": "one alert per entity",
 	"source": "one alert per source",
 	"none":   "one alert per article",
+	"feed":   "one alert per spell of a feed",
+}
+
+// feedFacts is what an alert about a feed knows of it.
+func (s *Server) feedFacts(f *pipeline.FeedEvent) []feedFact {
+	good := s.moment(f.LastGood)
+	if f.LastGood.IsZero() {
+		good.Age = "never"
+	}
+	facts := []feedFact{{Name: "Feed", Value: f.Feed}, {Name: "State", Value: f.Kind}, {Name: "Last good answer", At: &good}}
+	if f.Usual > 0 {
+		facts = append(facts, feedFact{Name: "Usual gap", Value: "at most " + about(f.Usual) + " between items"})
+	}
+	if f.Reason != "" {
+		facts = append(facts, feedFact{Name: "Reason", Value: f.Reason})
+	}
+	return facts
 }
 
 // alertSteps lists what led to an alert and became of it, with the time each
@@ -149,6 +174,13 @@ func (s *Server) alertSteps(a pipeline.Alert) []stepRow {
 		{name: "Matched", at: a.Receipt.Matched},
 		{name: "Queued", at: a.Queued},
 		{name: "Sent everywhere", at: a.Sent},
+	}
+	if f := a.Feed; f != nil {
+		began := "Last good answer"
+		if f.Kind == pipeline.FeedQuiet {
+			began = "Newest item"
+		}
+		all = append([]step{{name: began, at: f.Since}, {name: "Noticed", at: f.At}}, all...)
 	}
 	var rows []stepRow
 	for _, st := range elapsed(all) {

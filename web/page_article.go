@@ -68,7 +68,7 @@ func (s *Server) articleView(a pipeline.Article) articlePage {
 	p := articlePage{
 		chrome: s.chrome("search", a.Title), ID: a.ID, JSON: apiPrefix + articleURL(a.ID),
 		Heading: mentionPieces(a.Title, 0, len(a.Title), titles, n),
-		Source:  n.source(a.Source), SourceURL: searchState{Query: term("source", a.Source)}.url(),
+		Source:  n.source(a.Source), SourceURL: n.sourcePage(a.Source),
 		Author: a.Author, Lang: a.Lang, Published: s.moment(a.Published), Original: outside(a.URL),
 		Paragraphs: paragraphs(a.Text, mentionsIn(a, pipeline.FieldText), n),
 		Feeds:      a.Feeds,

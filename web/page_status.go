@@ -48,9 +48,10 @@ type streamRow struct {
 }
 
 type feedRow struct {
-	Source, URL, State, Reason string
-	Failures                   string
-	LastOK, NextDue            moment
+	Source, SourceURL  string
+	URL, State, Reason string
+	Failures           string
+	LastOK, NextDue    moment
 }
 
 type deadRow struct {
@@ -128,7 +129,7 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 	}
 	for _, f := range st.Feeds.Failing {
 		row := feedRow{
-			Source: n.source(f.Source), URL: f.URL, State: f.State, Reason: f.Reason, Failures: number(f.Failures),
+			Source: n.source(f.Source), SourceURL: sourceURL(f.Source), URL: f.URL, State: f.State, Reason: s.why(f), Failures: number(f.Failures),
 			LastOK: s.moment(f.LastOK), NextDue: s.moment(f.NextDue),
 		}
 		if f.LastOK.IsZero() {

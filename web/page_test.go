@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
 func page(t testing.TB, s *Server, path string, want int) tree {
@@ -47,6 +48,15 @@ func TestEveryPage(t *testing.T) {
 		{"alerts", "alerts", "/alerts", 200, []string{"Huawei in the news", "failed", "华为展示"}},
 		{"alert", "alert", "/alerts/huawei-news.0123456789abcdef", 200, []string{"entity:huawei", "one alert per story", "Sent everywhere", "503 Service Unavailable"}},
 		{"failed alert", "alert", "/alerts/huawei-news.fedcba9876543210", 200, []string{"410 Gone"}},
+		{"alert about a feed", "alert", "/alerts/quiet-feeds.00112233445566aa", 200, []string{"Feed has gone quiet: https://jiangnan.example/feed", "江南日报", "feeds of lang:zh that fail or go quiet", "one alert per spell", "no new item for 50 h", "at most 5 h between items", "Newest item", "Noticed"}},
+		{"sources", "sources", "/sources", 200, []string{"3 sources", "1 failing", "1 quiet", "1 ok", "HTTP 403: the site refuses us", "nothing new for 2 days, while it usually leaves at most 5 h", "Вестник связи", "Chinese"}},
+		{"sources narrowed to none", "sources", "/sources?tag=weekly", 200, []string{"0 sources", "No source is like that"}},
+		{"sources, no such page", "error", "/sources?page=9", 404, []string{"There is no page 9"}},
+		{"sources, no page", "error", "/sources?page=x", 400, nil},
+		{"source that fails", "source", "/sources/vestnik", 200, []string{"HTTP 403: the site refuses us", "Answered 403 Forbidden", "Last good answer 1 day ago", "Failures in a row 7", "There may be feeds at https://vestnik.example/feed.xml", "Медведев в Учжэне", "All its articles"}},
+		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
+		{"source that has moved", "source", "/sources/pacific-wire", 200, []string{"It has moved to https://wire.example/world.xml", "its items wait for room", "Next poll"}},
+		{"no such source", "error", "/sources/nobody", 404, []string{"there is no such thing"}},
 		{"status", "status", "/status?done=replayed", 200, []string{"1,234", "HTTP 403: the site refuses us", "57 ok", "index out of range", "Replay dead letter 7", "handed to its stage again", "100.0 GiB free"}},
 		{"no such page", "error", "/nowhere", 404, []string{"There is nothing at /nowhere."}},
 		{"no such article", "error", "/articles/20151216120000-ffffffffffffffff", 404, []string{"there is no such thing"}},
@@ -72,7 +82,7 @@ func TestEveryPage(t *testing.T) {
 
 func TestPagesOfPartsThatDoNotRun(t *testing.T) {
 	s := serverOf(t, Deps{}, Config{Title: "desk"})
-	for _, path := range []string{"/", "/articles/x", "/alerts", "/alerts/x", "/status"} {
+	for _, path := range []string{"/", "/articles/x", "/sources", "/sources/x", "/alerts", "/alerts/x", "/status"} {
 		p := page(t, s, path, http.StatusServiceUnavailable)
 		if got := text(p.one(t, "main")); !strings.Contains(got, "not running here") {
 			t.Errorf("%s: %s", path, got)
@@ -221,6 +231,15 @@ func TestHostileText(t *testing.T) {
 	w.status.Version, w.status.Roles = hostile, []string{hostile}
 	w.status.Stages[0].Stage, w.status.Streams[0].Stream = hostile, hostile
 	w.catalog.Entities[0].Name, w.catalog.Sources[0].Name = hostile, hostile
+	src := &w.catalog.Sources[0]
+	src.Home, src.Lang, src.Country, src.Tags, src.ManagedBy = "javascript:alert(1)", hostile, hostile, []string{hostile}, hostile
+	src.Feeds = []catalog.Feed{{URL: "javascript:" + hostile}}
+	w.feeds = []FeedStatus{{
+		Source: src.ID, URL: src.Feeds[0].URL, State: hostile, Reason: hostile, Class: hostile, Status: -1, Format: hostile, Title: hostile,
+		Repairs: []string{hostile}, Suggestions: []string{hostile, "javascript:alert(1)"}, MovedTo: "javascript:alert(1)", LastOK: noon,
+	}}
+	fa := &w.alerts[2]
+	fa.Feed.Source, fa.Feed.Feed, fa.Feed.Kind, fa.Feed.Reason = hostile, "javascript:"+hostile, hostile, hostile
 
 	deps := w.deps()
 	deps.Searcher = hostileSearch{w}
@@ -228,7 +247,8 @@ func TestHostileText(t *testing.T) {
 	q := url.QueryEscape(hostile)
 	for _, path := range []string{
 		"/", "/?q=" + q, "/?q=huawei&cursor=" + q, "/?from=" + q, "/?sort=" + q, "/?q=huawei&to=2016-01-01",
-		"/articles/" + a.ID, "/articles/" + url.PathEscape(hostile), "/alerts", "/alerts/" + al.ID,
+		"/articles/" + a.ID, "/articles/" + url.PathEscape(hostile), "/alerts", "/alerts/" + al.ID, "/alerts/" + fa.ID,
+		"/sources", "/sources/" + src.ID, "/sources?q=" + q + "&state=" + q + "&lang=" + q + "&country=" + q + "&tag=" + q, "/sources?page=" + q,
 		"/status", "/status?done=" + q, "/" + url.PathEscape(hostile),
 	} {
 		res := get(s, path)

@@ -83,6 +83,7 @@ type world struct {
 	alerts   []pipeline.Alert
 	dead     []pipeline.DeadLetter
 	status   Status
+	feeds    []FeedStatus
 	loaded   []pipeline.Item
 
 	replayed, dropped []string
@@ -100,7 +101,18 @@ func newWorld(t testing.TB) *world {
 		w.articles = append(w.articles, w.article(i))
 	}
 	first := w.articles[0]
-	w.alerts = []pipeline.Alert{sentAlert(first), failedAlert(w.articles[2])}
+	w.alerts = []pipeline.Alert{sentAlert(first), failedAlert(w.articles[2]), feedAlert()}
+	w.feeds = []FeedStatus{
+		{Source: "jiangnan", URL: "https://jiangnan.example/feed", State: FeedQuiet, LastOK: noon.Add(-4 * time.Minute), LastPoll: noon.Add(-4 * time.Minute),
+			NextDue: noon.Add(time.Hour), Status: 304, IntervalS: 7200, Items: 812, Listed: 20, Newest: noon.Add(-50 * time.Hour), UsualS: 5 * 3600,
+			Format: "atom", Title: "江南日报 - 要闻", Repairs: []string{"a missing </item>"}},
+		{Source: "pacific-wire", URL: "https://wire.example/rss", State: FeedOK, LastOK: noon.Add(-2 * time.Minute), LastPoll: noon.Add(-2 * time.Minute),
+			NextDue: noon.Add(8 * time.Minute), Status: 200, IntervalS: 600, Items: 4321, Listed: 50, Newest: noon.Add(-3 * time.Minute), Format: "rss", Title: "Pacific Wire: world",
+			MovedTo: "https://wire.example/world.xml", Held: true},
+		{Source: "vestnik", URL: "https://vestnik.example/rss", State: FeedFailing, Reason: "HTTP 403: the site refuses us", Class: "http_status", Failures: 7,
+			LastOK: noon.Add(-26 * time.Hour), LastPoll: noon.Add(-time.Hour), NextDue: noon.Add(time.Hour), Status: 403, IntervalS: 7200, Items: 99, Listed: 30,
+			Suggestions: []string{"https://vestnik.example/feed.xml", "javascript:alert(1)"}},
+	}
 	w.dead = []pipeline.DeadLetter{{
 		ID: "7", Stage: "extract", Reason: "panic", Error: "index out of range [3] with length 3", Key: first.Key,
 		Stream: "ITEMS", Subject: "item.3." + first.Key + ".0a1b2c3d", Seq: 99, Deliveries: 5,
@@ -202,6 +214,33 @@ func failedAlert(a pipeline.Article) pipeline.Alert {
 		},
 		Deliveries: []pipeline.Attempts{{Channel: "hook", State: pipeline.AlertFailed, Tries: 9, Error: "410 Gone"}},
 	}
+}
+
+// feedAlert is of a feed, and has no article.
+func feedAlert() pipeline.Alert {
+	return pipeline.Alert{
+		ID: "quiet-feeds.00112233445566aa", Watch: "quiet-feeds", WatchName: "Quiet feeds", Dedup: "00112233445566aa",
+		Kind: "silence", State: pipeline.AlertQueued, Queued: noon.Add(-30 * time.Minute),
+		Feed: &pipeline.FeedEvent{
+			Kind: pipeline.FeedQuiet, Source: "jiangnan", Feed: "https://jiangnan.example/feed", Reason: "no new item for 50 h",
+			Since: noon.Add(-50 * time.Hour), LastGood: noon.Add(-34 * time.Minute), Usual: 5 * time.Hour, At: noon.Add(-31 * time.Minute),
+		},
+		Receipt: pipeline.Receipt{
+			Query: "lang:zh", Group: "feed", Spans: []pipeline.Span{{Field: "feed", End: 29, Text: "https://jiangnan.example/feed", Term: "lang:zh"}},
+			Sentence: "江南日报: a feed has gone quiet since 14 Dec 2015 10:00 UTC", Matched: noon.Add(-30 * time.Minute),
+		},
+	}
+}
+
+// Feeds answers from the world's list.
+func (w *world) Feeds(_ context.Context, source string) ([]FeedStatus, error) {
+	var of []FeedStatus
+	for _, f := range w.feeds {
+		if source == "" || f.Source == source {
+			of = append(of, f)
+		}
+	}
+	return of, nil
 }
 
 func ref(a pipeline.Article) pipeline.ArticleRef {
@@ -526,7 +565,7 @@ func upper(_ context.Context, in io.Reader, out io.Writer) error {
 // deps is the whole world.
 func (w *world) deps() Deps {
 	return Deps{
-		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w,
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w,
 		Tag: upper, Extract: upper,
 		Status: func(context.Context) (Status, error) { return w.status, nil },
 		Ready:  func(context.Context) []Check { return []Check{{Name: "bus"}, {Name: "index"}} },

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
-	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/jet"
 	"github.com/newswatch/newswatch/web"
 )
@@ -84,22 +82,4 @@ func indexStatus(ix *index.Index) web.IndexStatus {
 	return web.IndexStatus{
 		Documents: uint64(s.Documents), Bytes: uint64(s.Bytes), Partitions: len(s.Partitions), Seq: s.Seq,
 	}
-}
-
-// feedsStatus counts the feeds by state and lists the failing ones.
-func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
-	st := web.FeedsStatus{Total: len(all), States: map[string]int{}}
-	for _, f := range all {
-		st.States[f.State]++
-		if !f.LastPoll.IsZero() {
-			st.Polled++
-		}
-		if f.State == feeds.StateFailing {
-			st.Failing = append(st.Failing, web.FeedStatus{
-				Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: int(math.Ceil(f.Failures)),
-				LastOK: f.LastGood, NextDue: f.NextDue,
-			})
-		}
-	}
-	return st
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/extractors/tags"
 	"github.com/newswatch/newswatch/pipeline"
-	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/jet"
 	"github.com/newswatch/newswatch/web"
 )
@@ -33,6 +32,7 @@ func (a *App) openWeb() error {
 		}
 		deps.Catalog = a.catalog
 		deps.Editor = a.catalog
+		deps.Feeds = a
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
@@ -84,9 +84,7 @@ func (a *App) status(ctx context.Context) (web.Status, error) {
 			st.Dead = int(s.Messages)
 		}
 	}
-	if a.poller != nil {
-		st.Feeds = feedsStatus(a.poller.Health(""))
-	} else if all, err := call[struct{}, []feeds.FeedHealth](ctx, a.node, serviceFeeds, struct{}{}); err == nil {
+	if all, err := a.feedHealth(ctx, ""); err == nil {
 		st.Feeds = feedsStatus(all)
 	}
 	if a.index != nil {

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/newswatch/newswatch/alerts"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/feeds"
+	"github.com/newswatch/newswatch/web"
+)
+
+// eventTries and eventWait are how often and how patiently an event's alerts
+// are published before the poller is asked to tell of it again.
+const (
+	eventTries = 4
+	eventWait  = 250 * time.Millisecond
+)
+
+// feedEvent is told by the poller what becomes of a feed, and raises the alerts
+// of the watches that wait for it. It answers nil once every alert is stored:
+// only then may the poller take the event as told. An alert that is there
+// already, because of a restart or another process, is stored.
+func (a *App) feedEvent(ctx context.Context, ev pipeline.FeedEvent) error {
+	lg := a.lg.With("component", "feed events")
+	level := slog.LevelWarn
+	if ev.Kind == pipeline.FeedRecovered {
+		level = slog.LevelInfo
+	}
+	raised, err := alerts.Silence(a.catalog.Snapshot(), ev, time.Now())
+	if err != nil {
+		// The other watches speak all the same.
+		lg.Error("watches left out", "error", err)
+	}
+	for _, al := range raised {
+		if err := publishAlert(ctx, a.node, al); err != nil {
+			return fmt.Errorf("feed %s: alert %s: %w", ev.Feed, al.ID, err)
+		}
+	}
+	lg.Log(ctx, level, "feed", "event", ev.Kind, "source", ev.Source, "url", ev.Feed,
+		"reason", ev.Reason, "since", ev.Since, "last_good", ev.LastGood, "alerts", len(raised))
+	return nil
+}
+
+// publishAlert stores a new alert, in a few tries.
+func publishAlert(ctx context.Context, bus pipeline.Bus, al pipeline.Alert) error {
+	for try, wait := 1, eventWait; ; try, wait = try+1, 2*wait {
+		_, err := pipeline.Alerts.Publish(ctx, bus, al)
+		var perm *pipeline.PermanentError
+		switch {
+		case err == nil, errors.Is(err, pipeline.ErrExists):
+			return nil
+		case errors.As(err, &perm), try == eventTries:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// feedHealth is the health of the feeds of a source, or of all, from the
+// process that polls.
+func (a *App) feedHealth(ctx context.Context, source string) ([]feeds.FeedHealth, error) {
+	if a.poller != nil {
+		return a.poller.Health(source), nil
+	}
+	all, err := call[struct{}, []feeds.FeedHealth](ctx, a.node, serviceFeeds, struct{}{})
+	if source != "" {
+		all = slices.DeleteFunc(all, func(f feeds.FeedHealth) bool { return f.Source != source })
+	}
+	return all, err
+}
+
+// Feeds implements web.Feeds.
+func (a *App) Feeds(ctx context.Context, source string) ([]web.FeedStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	all, err := a.feedHealth(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]web.FeedStatus, len(all))
+	for i, f := range all {
+		out[i] = feedStatus(f)
+	}
+	return out, nil
+}
+
+// feedStatus is a feed's health as the web shows it.
+func feedStatus(f feeds.FeedHealth) web.FeedStatus {
+	return web.FeedStatus{
+		Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: int(math.Ceil(f.Failures)),
+		LastOK: f.LastGood, NextDue: f.NextDue, LastPoll: f.LastPoll, Status: f.Status, Class: f.Class,
+		IntervalS: int64(f.Interval / time.Second), Items: f.Items, Listed: f.Listed, Newest: f.Newest,
+		Format: f.Format, Title: f.Title, Repairs: f.Repairs, Held: f.Held,
+	}
+}
+
+// feedsStatus counts the feeds by state and lists the failing ones.
+func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
+	st := web.FeedsStatus{Total: len(all), States: map[string]int{}}
+	for _, f := range all {
+		st.States[f.State]++
+		if !f.LastPoll.IsZero() {
+			st.Polled++
+		}
+		if f.State == feeds.StateFailing {
+			st.Failing = append(st.Failing, feedStatus(f))
+		}
+	}
+	return st
+}

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// A Hook is a path below which strangers call, without a token and by whatever
+// name they know this server: its handler must see for itself who they are.
+// Nothing else is reached that way.
+type Hook struct {
+	Path    string // such as /websub, without a slash at its end
+	Handler http.Handler
+}
+
+// hooked answers the calls of the hook past the checks of who asks.
+func (s *Server) hooked(next http.Handler) http.Handler {
+	hook := s.deps.Hook
+	if hook == nil {
+		return next
+	}
+	open := s.limited(s.recovered(hook.Handler))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, hook.Path+"/") {
+			open.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A Discovery is what asking an address for feeds gave.
+type Discovery struct {
+	URL   string            `json:"url" doc:"The address asked first."`
+	Feeds []DiscoveredFeed  `json:"feeds"`
+	Tried []DiscoveryFailed `json:"tried" doc:"What was asked and is no feed."`
+}
+
+// A DiscoveredFeed is a feed that was asked and can be followed.
+type DiscoveredFeed struct {
+	URL    string    `json:"url"`
+	Title  string    `json:"title,omitempty"`
+	Format string    `json:"format"`
+	Lang   string    `json:"lang,omitempty"`
+	Home   string    `json:"home,omitempty" doc:"Address of the site, as the feed gives it."`
+	Why    string    `json:"why" doc:"How it was found."`
+	Items  int       `json:"items"`
+	Newest time.Time `json:"newest,omitzero"`
+	Source string    `json:"source,omitempty" doc:"Id of the source that has it already."`
+}
+
+// A DiscoveryFailed is an address that is no feed.
+type DiscoveryFailed struct {
+	URL    string `json:"url"`
+	Why    string `json:"why" doc:"Why it was asked."`
+	Result string `json:"result" doc:"What it gave, in words."`
+}
+
+type discoverInput struct {
+	Body struct {
+		URL          string `json:"url" minLength:"1" maxLength:"2000" doc:"A feed, or a page of a site; without a scheme https is tried first."`
+		AllowPrivate bool   `json:"allow_private,omitempty" doc:"It may be on a private network."`
+	}
+}
+
+func (s *Server) routeDiscover() {
+	// The command line's feeds add, and the page that adds a source.
+	huma.Register(s.api, op(http.MethodPost, "/feeds:discover", "discover-feeds", "catalog", "Find the feeds of a site; nothing is stored"),
+		func(ctx context.Context, in *discoverInput) (*struct{ Body Discovery }, error) {
+			if s.deps.Discover == nil {
+				return nil, notHere("Fetching")
+			}
+			d, err := s.deps.Discover(ctx, in.Body.URL, in.Body.AllowPrivate)
+			if err != nil {
+				return nil, s.problemOf(ctx, "Discovery", err)
+			}
+			s.known(&d)
+			return &struct{ Body Discovery }{d}, nil
+		})
+}
+
+// known says of feeds that are in the catalog already in which source.
+func (s *Server) known(d *Discovery) {
+	if d.Feeds == nil {
+		d.Feeds = []DiscoveredFeed{}
+	}
+	if d.Tried == nil {
+		d.Tried = []DiscoveryFailed{}
+	}
+	if s.deps.Catalog == nil {
+		return
+	}
+	for _, src := range s.deps.Catalog.Snapshot().Sources {
+		for _, f := range src.Feeds {
+			for i := range d.Feeds {
+				if sameFeed(d.Feeds[i].URL, f.URL) {
+					d.Feeds[i].Source = src.ID
+				}
+			}
+		}
+	}
+}
+
+// sameFeed says whether two addresses are one feed: one over http and over
+// https is, and one with and without a slash at its end.
+func sameFeed(x, y string) bool {
+	bare := func(u string) string {
+		_, rest, _ := strings.Cut(u, "://")
+		return strings.TrimSuffix(rest, "/")
+	}
+	return bare(x) == bare(y)
+}

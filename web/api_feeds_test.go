@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func post(t *testing.T, h http.Handler, path, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	req.Host = "localhost"
+	req.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec
+}
+
+func TestDiscover(t *testing.T) {
+	w := newWorld(t)
+	asked := ""
+	deps := Deps{Catalog: w, Discover: func(_ context.Context, url string, private bool) (Discovery, error) {
+		switch asked = url; {
+		case url == "down":
+			return Discovery{}, errors.New("disk on fire")
+		case private:
+			return Discovery{URL: url}, nil
+		}
+		return Discovery{
+			URL:   url,
+			Feeds: []DiscoveredFeed{{URL: "http://wire.example/rss/", Format: "rss 2.0"}, {URL: "https://wire.example/new", Format: "atom 1.0"}},
+			Tried: []DiscoveryFailed{{URL: url, Result: "it is a page, not a feed"}},
+		}, nil
+	}}
+	s, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), deps, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := post(t, s.Handler(), "/api/v1/feeds:discover", `{"url":"wire.example"}`)
+	var got Discovery
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != 200 || asked != "wire.example" {
+		t.Fatalf("%d %s, asked %q: %v", rec.Code, rec.Body, asked, err)
+	}
+	sources := []string{got.Feeds[0].Source, got.Feeds[1].Source}
+	if diff := cmp.Diff([]string{"pacific-wire", ""}, sources); diff != "" {
+		t.Errorf("which sources have them (-want +got):\n%s", diff)
+	}
+	if rec := post(t, s.Handler(), "/api/v1/feeds:discover", `{"url":"x","allow_private":true}`); !strings.Contains(rec.Body.String(), `"feeds":[]`) || !strings.Contains(rec.Body.String(), `"tried":[]`) {
+		t.Errorf("nothing found: %s, want empty lists", rec.Body)
+	}
+	for body, want := range map[string]int{`{"url":""}`: 422, `{}`: 422, `{"url":"down"}`: 500} {
+		if rec := post(t, s.Handler(), "/api/v1/feeds:discover", body); rec.Code != want {
+			t.Errorf("%s: %d, want %d", body, rec.Code, want)
+		}
+	}
+	none, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), Deps{}, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec := post(t, none.Handler(), "/api/v1/feeds:discover", `{"url":"x"}`); rec.Code != http.StatusServiceUnavailable {
+		t.Errorf("where nobody fetches: %d, want 503", rec.Code)
+	}
+}
+
+// The hook is reached by any name and without the token; nothing else is.
+func TestHook(t *testing.T) {
+	hook := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/websub/panic" {
+			panic("hook")
+		}
+		_, _ = io.WriteString(w, "hook "+r.URL.Path)
+	})
+	for _, cfg := range []Config{{Listen: "127.0.0.1:0"}, {Token: "0123456789abcdef"}} {
+		s, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), Deps{Hook: &Hook{Path: "/websub", Handler: hook}}, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]int{
+			"/websub/abc": 200, "/websub/a/b": 200, "/websub/panic": 500,
+			"/websub": 421, "/websubx/abc": 421, "/": 421, "/api/v1/status": 421, "/api/v1/websub/abc": 421,
+			"/websub/../api/v1/status": 200, // the hook's own, whatever it makes of it
+		} {
+			if cfg.Token != "" && want == 421 {
+				want = 401
+			}
+			req := httptest.NewRequest(http.MethodPost, "https://news.example/", http.NoBody)
+			req.URL.Path = path
+			rec := httptest.NewRecorder()
+			s.Handler().ServeHTTP(rec, req)
+			if rec.Code != want {
+				t.Errorf("token %q: %s answered %d, want %d", cfg.Token, path, rec.Code, want)
+			}
+			if want == 200 && rec.Body.String() != "hook "+path {
+				t.Errorf("%s was answered by somebody else: %s", path, rec.Body)
+			}
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// latestShown is how many articles a source's page lists.
+const latestShown = 10
+
+type sourcePage struct {
+	chrome
+	Name, ID      string
+	Lang          string // code, for the name
+	Home          string
+	About         []fact
+	Tags          []linkView
+	Known         bool // how the feeds do is known
+	Feeds         []feedView
+	Searched      bool // the articles were asked for
+	Latest        []hitView
+	All           string // search for all its articles
+	JSON, Catalog string // addresses of the API
+}
+
+// feedView is a feed as its source's page shows it.
+type feedView struct {
+	URL, Outside string
+	Title        string
+	State        string
+	Bad          bool
+	Why          string
+	Facts        []feedFact
+	Repairs      []string
+	MovedTo      *linkView
+	Suggestions  []linkView
+}
+
+// A feedFact is one line about a feed: a moment or words.
+type feedFact struct {
+	Name, Value string
+	At          *moment
+}
+
+func (s *Server) sourcePage(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if s.deps.Catalog == nil {
+		s.failWith(w, r, "Sources", notHere("Sources"))
+		return
+	}
+	src := s.deps.Catalog.Snapshot().Source(id)
+	if src == nil {
+		s.failWith(w, r, "Source "+id, pipeline.ErrNotFound)
+		return
+	}
+	page := s.sourceView(src)
+	var health map[string][]FeedStatus
+	health, page.Known = s.feedHealth(r, id)
+	for _, f := range feedsOf(src, health[id]) {
+		page.Feeds = append(page.Feeds, s.feedView(f))
+	}
+	page.Latest, page.Searched = s.latest(r, id)
+	s.render(w, http.StatusOK, "source", page)
+}
+
+func (s *Server) sourceView(src *catalog.Source) sourcePage {
+	name := cmp.Or(src.Name, src.ID)
+	p := sourcePage{
+		chrome: s.chrome("sources", name), Name: name, ID: src.ID, Lang: src.Lang, Home: outside(src.Home),
+		All:     searchState{Query: term("source", src.ID), Collapse: "none"}.url(),
+		JSON:    apiPrefix + sourceURL(src.ID) + "/feeds",
+		Catalog: apiPrefix + sourceURL(src.ID),
+	}
+	add := func(name, value string) {
+		if value != "" {
+			p.About = append(p.About, fact{name, value})
+		}
+	}
+	if src.Country != "" {
+		add("Country", countryName(src.Country))
+	}
+	if src.Lang != "" {
+		add("Language", langName(src.Lang))
+	}
+	if src.Gap > 0 {
+		add("Between requests", lapse(time.Duration(src.Gap)))
+	}
+	if src.AtOnce > 0 {
+		add("Requests at once", number(src.AtOnce))
+	}
+	if src.AllowPrivate {
+		add("Private network", "allowed")
+	}
+	add("Managed by", src.ManagedBy)
+	add("Id", src.ID)
+	for _, t := range src.Tags {
+		p.Tags = append(p.Tags, linkView{Label: t, URL: sourceFilter{Tag: t}.url(1)})
+	}
+	return p
+}
+
+// latest is the source's newest articles; false: nobody could be asked.
+func (s *Server) latest(r *http.Request, id string) ([]hitView, bool) {
+	if s.deps.Searcher == nil {
+		return nil, false
+	}
+	st := searchState{Query: term("source", id)}
+	res, err := s.deps.Searcher.Search(r.Context(), pipeline.SearchRequest{
+		Query: st.Query, Sort: pipeline.SortNewest, Limit: latestShown, Collapse: "none",
+	})
+	if err != nil {
+		s.lg.Warn("articles of a source", "source", id, "error", err)
+		return nil, false
+	}
+	n, now := s.names(), s.now()
+	var hits []hitView
+	for _, h := range res.Hits {
+		hits = append(hits, s.hit(h, st, n, now))
+	}
+	return hits, true
+}
+
+func (s *Server) feedView(f FeedStatus) feedView {
+	v := feedView{
+		URL: f.URL, Outside: outside(f.URL), Title: strings.TrimSpace(f.Title), State: f.State, Bad: badState(f.State),
+		Why: s.why(f), Repairs: f.Repairs,
+	}
+	if f.State == unknownFeed {
+		return v
+	}
+	at := func(name string, t time.Time, never string) {
+		m := s.moment(t)
+		if t.IsZero() {
+			m.Age = never
+		}
+		v.Facts = append(v.Facts, feedFact{Name: name, At: &m})
+	}
+	say := func(name, value string) {
+		if value != "" {
+			v.Facts = append(v.Facts, feedFact{Name: name, Value: value})
+		}
+	}
+	at("Last good answer", f.LastOK, "never")
+	at("Last poll", f.LastPoll, "never")
+	if f.Status > 0 {
+		say("Answered", strings.TrimSpace(strconv.Itoa(f.Status)+" "+http.StatusText(f.Status)))
+	}
+	say("Trouble", strings.ReplaceAll(f.Class, "_", " "))
+	if f.Failures > 0 {
+		say("Failures in a row", number(f.Failures))
+	}
+	at("Next poll", f.NextDue, "–")
+	if f.IntervalS > 0 {
+		say("Every", about(time.Duration(f.IntervalS)*time.Second))
+	}
+	if !f.LastOK.IsZero() {
+		at("Newest item", f.Newest, "none dated")
+		say("Items", number(f.Listed)+" listed, "+number(f.Items)+" taken in so far")
+	}
+	if f.UsualS > 0 {
+		say("Usual gap", "at most "+about(time.Duration(f.UsualS)*time.Second)+" between items")
+	}
+	say("Format", f.Format)
+	if f.MovedTo != "" {
+		v.MovedTo = &linkView{Label: f.MovedTo, URL: outside(f.MovedTo)}
+	}
+	for _, sg := range f.Suggestions {
+		v.Suggestions = append(v.Suggestions, linkView{Label: sg, URL: outside(sg)})
+	}
+	return v
+}
+
+// why is what is wrong with a feed, in words; empty: nothing.
+func (s *Server) why(f FeedStatus) string {
+	var parts []string
+	if f.Reason != "" {
+		parts = append(parts, f.Reason)
+	} else {
+		switch f.State {
+		case FeedFailing:
+			parts = append(parts, "the last poll was of no use")
+		case FeedQuiet:
+			parts = append(parts, quietWords(f, s.now()))
+		case FeedNew:
+			parts = append(parts, "not polled yet")
+		}
+	}
+	if f.Held {
+		parts = append(parts, "its items wait for room in the stream")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func quietWords(f FeedStatus, now time.Time) string {
+	words := "nothing new"
+	if !f.Newest.IsZero() {
+		words += " for " + about(now.Sub(f.Newest))
+	}
+	if f.UsualS > 0 {
+		words += ", while it usually leaves at most " + about(time.Duration(f.UsualS)*time.Second)
+	}
+	return words
+}
+
+// about is a duration to the unit that fits.
+func about(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return strconv.Itoa(int(d.Round(time.Second)/time.Second)) + " s"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d.Round(time.Minute)/time.Minute)) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Round(time.Hour)/time.Hour)) + " h"
+	default:
+		return strconv.Itoa(int(d.Round(24*time.Hour)/(24*time.Hour))) + " days"
+	}
+}

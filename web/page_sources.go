@@ -1,0 +1,299 @@
+package web
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// sourcesShown is how many sources a page lists.
+const sourcesShown = 100
+
+// noFeeds and unknownFeed are states of our own: of a source without feeds, and
+// of a feed nobody tells of.
+const (
+	noFeeds     = "no feeds"
+	unknownFeed = "unknown"
+)
+
+type sourcesPage struct {
+	chrome
+	Filter  sourceFilter
+	States  []option
+	Langs   []option
+	Country []option
+	Tags    []option
+	Known   bool   // how the feeds do is known
+	Total   string // "60 sources"
+	Feeds   []fact // feeds by state, of the sources found
+	Rows    []sourceRow
+	Where   string // "101–200 of 1,234", empty on a single page
+	Prev    string
+	Next    string
+	Clear   string // without filters; empty: there are none
+}
+
+type sourceRow struct {
+	Name, URL     string
+	Lang, Country string
+	Tags          []linkView
+	Feeds         []feedCount
+	Trouble       string // what is wrong with the worst of its feeds
+	LastOK        moment
+
+	rank int
+}
+
+type feedCount struct {
+	State, Count string
+	Bad          bool
+}
+
+// sourceFilter is what sources are asked for, all of which is in the address.
+type sourceFilter struct{ State, Lang, Country, Tag, Text string }
+
+func readSourceFilter(v url.Values) sourceFilter {
+	return sourceFilter{
+		State: v.Get("state"), Lang: v.Get("lang"), Country: v.Get("country"), Tag: v.Get("tag"),
+		Text: strings.TrimSpace(v.Get("q")),
+	}
+}
+
+// url is the address of a page of what the filter leaves.
+func (f sourceFilter) url(page int) string {
+	v := url.Values{}
+	for _, p := range [][2]string{{"state", f.State}, {"lang", f.Lang}, {"country", f.Country}, {"tag", f.Tag}, {"q", f.Text}} {
+		if p[1] != "" {
+			v.Set(p[0], p[1])
+		}
+	}
+	if page > 1 {
+		v.Set("page", strconv.Itoa(page))
+	}
+	if len(v) == 0 {
+		return "/sources"
+	}
+	return "/sources?" + v.Encode()
+}
+
+// admits says whether the source, whose feeds are in the states, is asked for.
+func (f sourceFilter) admits(src *catalog.Source, states map[string]int) bool {
+	switch {
+	case f.State != "" && states[f.State] == 0,
+		f.Lang != "" && !strings.EqualFold(f.Lang, src.Lang),
+		f.Country != "" && !strings.EqualFold(f.Country, src.Country),
+		f.Tag != "" && !slices.ContainsFunc(src.Tags, func(t string) bool { return strings.EqualFold(t, f.Tag) }):
+		return false
+	}
+	if f.Text == "" {
+		return true
+	}
+	want := strings.ToLower(f.Text)
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), want) }
+	return has(src.Name) || has(src.ID) || has(src.Home) ||
+		slices.ContainsFunc(src.Feeds, func(fd catalog.Feed) bool { return has(fd.URL) })
+}
+
+// stateRanks put what needs a look in front; states not named come after the
+// bad ones.
+var stateRanks = map[string]int{FeedFailing: 0, FeedQuiet: 1, unknownFeed: 3, FeedNew: 4, FeedOK: 5, noFeeds: 6}
+
+func stateRank(state string) int {
+	if r, ok := stateRanks[state]; ok {
+		return r
+	}
+	return 2
+}
+
+func badState(state string) bool { return stateRank(state) <= 2 }
+
+// sourcePage and the list need the catalog; the list says so where it is not here.
+func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) {
+	if s.deps.Catalog == nil {
+		s.failWith(w, r, "Sources", notHere("Sources"))
+		return
+	}
+	at := 1
+	if p := r.URL.Query().Get("page"); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 1 {
+			s.failPage(w, r, http.StatusBadRequest, "There is no page “"+p+"” of the sources.")
+			return
+		}
+		at = n
+	}
+	health, known := s.feedHealth(r, "")
+	page := s.sourcesView(s.deps.Catalog.Snapshot(), readSourceFilter(r.URL.Query()), health, at)
+	page.Known = known
+	if len(page.Rows) == 0 && at > 1 {
+		s.failPage(w, r, http.StatusNotFound, "There is no page "+strconv.Itoa(at)+" of these sources.")
+		return
+	}
+	s.render(w, http.StatusOK, "sources", page)
+}
+
+// feedHealth is the state of the feeds of a source, or of all, by source. It
+// answers false where nobody knows: pages then show what the catalog says.
+func (s *Server) feedHealth(r *http.Request, source string) (map[string][]FeedStatus, bool) {
+	if s.deps.Feeds == nil {
+		return nil, false
+	}
+	all, err := s.deps.Feeds.Feeds(r.Context(), source)
+	if err != nil {
+		s.lg.Warn("state of the feeds", "error", err)
+		return nil, false
+	}
+	of := make(map[string][]FeedStatus)
+	for _, f := range all {
+		of[f.Source] = append(of[f.Source], f)
+	}
+	return of, true
+}
+
+func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[string][]FeedStatus, at int) sourcesPage {
+	page := sourcesPage{chrome: s.chrome("sources", "Sources"), Filter: f}
+	langs, countries, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	found := map[string]int{} // feeds by state
+	states := map[string]bool{FeedFailing: true, FeedQuiet: true, FeedOK: true, FeedNew: true}
+	var rows []sourceRow
+	for i := range c.Sources {
+		src := &c.Sources[i]
+		langs[src.Lang], countries[src.Country] = true, true
+		for _, t := range src.Tags {
+			tags[t] = true
+		}
+		of := feedsOf(src, health[src.ID])
+		counts := map[string]int{}
+		for _, fd := range of {
+			counts[fd.State]++
+			states[fd.State] = true
+		}
+		if len(of) == 0 {
+			counts[noFeeds], states[noFeeds] = 1, true
+		}
+		if !f.admits(src, counts) {
+			continue
+		}
+		for state, n := range counts {
+			if state != noFeeds {
+				found[state] += n
+			}
+		}
+		rows = append(rows, s.sourceRow(src, of, counts, f))
+	}
+	slices.SortStableFunc(rows, func(a, b sourceRow) int {
+		return cmp.Or(a.rank-b.rank, strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
+	})
+	page.Total = count(len(rows), "source", "sources")
+	for _, state := range byRank(maps.Keys(found)) {
+		page.Feeds = append(page.Feeds, fact{state, number(found[state])})
+	}
+	from := min((at-1)*sourcesShown, len(rows))
+	to := min(from+sourcesShown, len(rows))
+	if len(rows) > sourcesShown {
+		page.Where = number(from+1) + "–" + number(to) + " of " + number(len(rows))
+	}
+	if to < len(rows) {
+		page.Next = f.url(at + 1)
+	}
+	if at > 1 {
+		page.Prev = f.url(at - 1)
+	}
+	if f != (sourceFilter{}) {
+		page.Clear = "/sources"
+	}
+	page.Rows = rows[from:to]
+	page.States = choices(f.State, byRank(maps.Keys(states)), func(v string) string { return v })
+	page.Langs = choices(f.Lang, slices.Sorted(maps.Keys(langs)), langName)
+	page.Country = choices(f.Country, slices.Sorted(maps.Keys(countries)), countryName)
+	page.Tags = choices(f.Tag, slices.Sorted(maps.Keys(tags)), func(v string) string { return v })
+	return page
+}
+
+// feedsOf is the feeds the source has by the catalog, each with its state where
+// that is known, the worst first.
+func feedsOf(src *catalog.Source, health []FeedStatus) []FeedStatus {
+	known := make(map[string]FeedStatus, len(health))
+	for _, h := range health {
+		known[h.URL] = h
+	}
+	out := make([]FeedStatus, len(src.Feeds))
+	for i, fd := range src.Feeds {
+		h, ok := known[fd.URL]
+		if !ok {
+			h = FeedStatus{Source: src.ID, URL: fd.URL, State: unknownFeed}
+		}
+		out[i] = h
+	}
+	slices.SortStableFunc(out, func(a, b FeedStatus) int { return stateRank(a.State) - stateRank(b.State) })
+	return out
+}
+
+func (s *Server) sourceRow(src *catalog.Source, of []FeedStatus, counts map[string]int, f sourceFilter) sourceRow {
+	row := sourceRow{
+		Name: cmp.Or(src.Name, src.ID), URL: sourceURL(src.ID), rank: stateRank(noFeeds),
+	}
+	if src.Lang != "" {
+		row.Lang = langName(src.Lang)
+	}
+	if src.Country != "" {
+		row.Country = countryName(src.Country)
+	}
+	for _, t := range src.Tags {
+		tagged := f
+		tagged.Tag = t
+		row.Tags = append(row.Tags, linkView{Label: t, URL: tagged.url(1)})
+	}
+	for _, state := range byRank(maps.Keys(counts)) {
+		c := feedCount{State: state, Count: number(counts[state]), Bad: badState(state)}
+		if state == noFeeds {
+			c.Count = ""
+		}
+		row.Feeds = append(row.Feeds, c)
+	}
+	var last FeedStatus
+	for _, fd := range of {
+		if fd.LastOK.After(last.LastOK) {
+			last = fd
+		}
+	}
+	row.LastOK = s.moment(last.LastOK)
+	if len(of) > 0 {
+		row.rank = stateRank(of[0].State)
+		if badState(of[0].State) {
+			row.Trouble = s.why(of[0])
+		}
+	}
+	return row
+}
+
+// byRank is the states, what needs a look first.
+func byRank(states func(func(string) bool)) []string {
+	return slices.SortedFunc(states, func(a, b string) int {
+		return cmp.Or(stateRank(a)-stateRank(b), strings.Compare(a, b))
+	})
+}
+
+// choices are the values of a select, with "any" in front. One that is asked
+// for and not there is offered all the same: the page shows what it was asked.
+func choices(selected string, values []string, label func(string) string) []option {
+	out := []option{{Label: "any", Selected: selected == ""}}
+	if selected != "" && !slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, selected) }) {
+		values = append(slices.Clone(values), selected)
+	}
+	for _, v := range values {
+		if v != "" {
+			out = append(out, option{Value: v, Label: label(v), Selected: strings.EqualFold(v, selected)})
+		}
+	}
+	return out
+}
+
+// sourceURL is the page of a source.
+func sourceURL(id string) string { return "/sources/" + url.PathEscape(id) }
