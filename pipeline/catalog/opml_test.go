@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -149,6 +150,42 @@ func TestParseFile(t *testing.T) {
 	}
 }
 
+// Readers see a feed in the folder of its source's first tag.
+func TestOPMLFolders(t *testing.T) {
+	c := &Catalog{Sources: []Source{
+		{ID: "a", Name: "A", Tags: []string{"daily", "state"}, Feeds: []Feed{{URL: "https://a.example/1"}, {URL: "https://a.example/2"}}},
+		{ID: "b", Name: "B", Feeds: []Feed{{URL: "https://b.example/"}}},
+		{ID: "c", Name: "C", Tags: []string{"daily"}, Feeds: []Feed{{URL: "https://c.example/"}}},
+	}}
+	data, err := MarshalOPML(c, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Outlines []struct {
+			Text  string `xml:"text,attr"`
+			URL   string `xml:"xmlUrl,attr"`
+			Feeds []struct {
+				URL string `xml:"xmlUrl,attr"`
+			} `xml:"outline"`
+		} `xml:"body>outline"`
+	}
+	if err := xml.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range doc.Outlines {
+		got = append(got, strings.TrimSpace(o.Text+" "+o.URL))
+		for _, f := range o.Feeds {
+			got = append(got, "  "+f.URL)
+		}
+	}
+	want := []string{"daily", "  https://a.example/1", "  https://a.example/2", "  https://c.example/", "B https://b.example/"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // What is written is read back the same, but for what OPML must not carry.
 func TestOPMLRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
@@ -170,6 +207,7 @@ func TestOPMLRoundTrip(t *testing.T) {
 			want.Sources[i].AllowPrivate = false
 			want.Sources[i].Version = Digest(&want.Sources[i])
 		}
+		want, got = want.Sorted(), got.Sorted() // folders change the order
 		if diff := cmp.Diff(append([]Source{}, want.Sources...), append([]Source{}, got.Sources...)); diff != "" {
 			t.Fatalf("(-want +got):\n%s\n%s", diff, data)
 		}
@@ -260,7 +298,7 @@ func FuzzParseOPML(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if !back.Equal(c) {
+		if back, c = back.Sorted(), c.Sorted(); !back.Equal(c) { // folders change the order
 			t.Fatalf("%s", cmp.Diff(c.Sources, back.Sources))
 		}
 	})

@@ -12,11 +12,16 @@ import (
 // sources back.
 type (
 	opmlDoc struct {
-		XMLName  xml.Name      `xml:"opml"`
-		Version  string        `xml:"version,attr"`
-		Space    string        `xml:"xmlns:nw,attr"`
-		Title    string        `xml:"head>title"`
-		Outlines []opmlOutline `xml:"body>outline"`
+		XMLName  xml.Name `xml:"opml"`
+		Version  string   `xml:"version,attr"`
+		Space    string   `xml:"xmlns:nw,attr"`
+		Title    string   `xml:"head>title"`
+		Outlines []any    `xml:"body>outline"`
+	}
+	opmlFolder struct {
+		Text  string        `xml:"text,attr"`
+		Title string        `xml:"title,attr"`
+		Feeds []opmlOutline `xml:"outline"`
 	}
 	opmlOutline struct {
 		Type     string `xml:"type,attr"`
@@ -35,16 +40,29 @@ type (
 )
 
 // MarshalOPML writes every feed of the catalog, for other feed readers and for
-// ParseOPML. Sources without feeds are left out.
+// ParseOPML: in a folder of its source's first tag, with all of them as
+// categories. Folders stand where the first of their feeds would. Sources without
+// feeds are left out.
 func MarshalOPML(c *Catalog, title string) ([]byte, error) {
 	doc := opmlDoc{Version: "2.0", Space: opmlSpace, Title: title}
+	folders := make(map[string]*opmlFolder)
 	for _, s := range c.Sources {
 		for _, f := range s.Feeds {
-			doc.Outlines = append(doc.Outlines, opmlOutline{
+			o := opmlOutline{
 				Type: "rss", Text: s.Name, Title: s.Name, XMLURL: f.URL, HTMLURL: s.Home,
 				Language: s.Lang, Category: strings.Join(s.Tags, ","),
 				Source: s.ID, Country: s.Country, Every: nonzero(f.Every), Gap: nonzero(s.Gap), AtOnce: s.AtOnce,
-			})
+			}
+			if len(s.Tags) == 0 {
+				doc.Outlines = append(doc.Outlines, o)
+				continue
+			}
+			tag := s.Tags[0]
+			if folders[tag] == nil {
+				folders[tag] = &opmlFolder{Text: tag, Title: tag}
+				doc.Outlines = append(doc.Outlines, folders[tag])
+			}
+			folders[tag].Feeds = append(folders[tag].Feeds, o)
 		}
 	}
 	var b bytes.Buffer
