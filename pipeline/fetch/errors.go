@@ -154,7 +154,7 @@ func (c *Client) grade(ctx context.Context, u *url.URL, err error) error {
 // which net/http has mostly texts and no types.
 func isProtocol(err error) bool {
 	var header textproto.ProtocolError
-	return errors.As(err, &header) || hasAny(err, "malformed", "chunk", "1xx", "Content-Length", "ransfer encoding",
+	return errors.As(err, &header) || errors.Is(err, http.ErrLineTooLong) || hasAny(err, "malformed", "chunk", "1xx", "Content-Length", "ransfer encoding",
 		"http2: ", "stream error: ", "connection error: ")
 }
 
