@@ -134,17 +134,22 @@ type FeedsStatus struct {
 // States of a feed that pages know more of than the word.
 const (
 	FeedFailing = "failing" // the last poll was not good
+	FeedBlocked = "blocked" // its publisher lets no programs in
+	FeedGone    = "gone"    // its publisher has taken it away
 	FeedQuiet   = "quiet"   // it answers, and lists nothing new against its own rhythm
+	FeedHeld    = "held"    // its turn is put off
+	FeedNew     = "new"     // not polled yet
 	FeedOK      = "ok"
-	FeedNew     = "new" // not polled yet
 )
 
 // A FeedStatus is the state of one feed.
 type FeedStatus struct {
 	Source   string    `json:"source"`
 	URL      string    `json:"url"`
-	State    string    `json:"state"`              // new, ok, failing…
+	State    string    `json:"state"`              // new, ok, failing, blocked, gone, quiet, held; unknown: nobody tells
 	Reason   string    `json:"reason"`             // what is wrong, in words; empty: nothing
+	Error    string    `json:"error,omitempty"`    // of the last poll, as it was met
+	Since    time.Time `json:"since,omitzero"`     // of the trouble: the first failure, or the newest item of a quiet feed
 	Failures int       `json:"failures"`           // weighed, since the last good answer
 	LastOK   time.Time `json:"last_ok,omitzero"`   // last answer that was of use; zero: none yet
 	LastPoll time.Time `json:"last_poll,omitzero"` // zero: not polled yet
@@ -161,8 +166,10 @@ type FeedStatus struct {
 	Title       string    `json:"title,omitempty"`       // of the last document
 	Repairs     []string  `json:"repairs,omitempty"`     // what its last document needed
 	Suggestions []string  `json:"suggestions,omitempty"` // addresses of feeds found where this one should be
-	MovedTo     string    `json:"moved_to,omitempty"`    // where it redirects to for good
-	Held        bool      `json:"held,omitempty"`        // waits for room in the stream
+	MovedTo     string    `json:"moved_to,omitempty"`    // where its address leads for good
+	MovedUsed   bool      `json:"moved_used,omitempty"`  // that address is the one that is asked
+	Held        bool      `json:"held,omitempty"`        // its items wait for room in the stream
+	Matching    bool      `json:"matching,omitempty"`    // asked more often, for it has mentioned what is tracked
 }
 
 // IndexStatus is what the index holds.

@@ -39,6 +39,7 @@ type feedView struct {
 	Facts        []feedFact
 	Repairs      []string
 	MovedTo      *linkView
+	MovedUsed    bool
 	Suggestions  []linkView
 }
 
@@ -129,7 +130,7 @@ func (s *Server) latest(r *http.Request, id string) ([]hitView, bool) {
 func (s *Server) feedView(f FeedStatus) feedView {
 	v := feedView{
 		URL: f.URL, Outside: outside(f.URL), Title: strings.TrimSpace(f.Title), State: f.State, Bad: badState(f.State),
-		Why: s.why(f), Repairs: f.Repairs,
+		Why: why(f), Repairs: f.Repairs,
 	}
 	if f.State == unknownFeed {
 		return v
@@ -152,6 +153,12 @@ func (s *Server) feedView(f FeedStatus) feedView {
 		say("Answered", strings.TrimSpace(strconv.Itoa(f.Status)+" "+http.StatusText(f.Status)))
 	}
 	say("Trouble", strings.ReplaceAll(f.Class, "_", " "))
+	if !f.Since.IsZero() {
+		at("Since", f.Since, "")
+	}
+	if f.Error != f.Reason {
+		say("Error", f.Error)
+	}
 	if f.Failures > 0 {
 		say("Failures in a row", number(f.Failures))
 	}
@@ -166,8 +173,12 @@ func (s *Server) feedView(f FeedStatus) feedView {
 	if f.UsualS > 0 {
 		say("Usual gap", "at most "+about(time.Duration(f.UsualS)*time.Second)+" between items")
 	}
+	if f.Matching {
+		say("Pace", "asked more often, for it has mentioned what is tracked")
+	}
 	say("Format", f.Format)
 	if f.MovedTo != "" {
+		v.MovedUsed = f.MovedUsed
 		v.MovedTo = &linkView{Label: f.MovedTo, URL: outside(f.MovedTo)}
 	}
 	for _, sg := range f.Suggestions {
@@ -177,35 +188,11 @@ func (s *Server) feedView(f FeedStatus) feedView {
 }
 
 // why is what is wrong with a feed, in words; empty: nothing.
-func (s *Server) why(f FeedStatus) string {
-	var parts []string
-	if f.Reason != "" {
-		parts = append(parts, f.Reason)
-	} else {
-		switch f.State {
-		case FeedFailing:
-			parts = append(parts, "the last poll was of no use")
-		case FeedQuiet:
-			parts = append(parts, quietWords(f, s.now()))
-		case FeedNew:
-			parts = append(parts, "not polled yet")
-		}
+func why(f FeedStatus) string {
+	if f.Reason == "" && f.State == FeedNew {
+		return "not polled yet"
 	}
-	if f.Held {
-		parts = append(parts, "its items wait for room in the stream")
-	}
-	return strings.Join(parts, "; ")
-}
-
-func quietWords(f FeedStatus, now time.Time) string {
-	words := "nothing new"
-	if !f.Newest.IsZero() {
-		words += " for " + about(now.Sub(f.Newest))
-	}
-	if f.UsualS > 0 {
-		words += ", while it usually leaves at most " + about(time.Duration(f.UsualS)*time.Second)
-	}
-	return words
+	return f.Reason
 }
 
 // about is a duration to the unit that fits.

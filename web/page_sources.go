@@ -100,20 +100,20 @@ func (f sourceFilter) admits(src *catalog.Source, states map[string]int) bool {
 		slices.ContainsFunc(src.Feeds, func(fd catalog.Feed) bool { return has(fd.URL) })
 }
 
-// stateRanks put what needs a look in front; states not named come after the
-// bad ones.
-var stateRanks = map[string]int{FeedFailing: 0, FeedQuiet: 1, unknownFeed: 3, FeedNew: 4, FeedOK: 5, noFeeds: 6}
+// stateOrder is the states, what needs a look in front. Those not named come
+// with the unknown ones.
+var stateOrder = []string{FeedFailing, FeedBlocked, FeedGone, FeedQuiet, unknownFeed, FeedHeld, FeedNew, FeedOK, noFeeds}
 
 func stateRank(state string) int {
-	if r, ok := stateRanks[state]; ok {
-		return r
+	if i := slices.Index(stateOrder, state); i >= 0 {
+		return i
 	}
-	return 2
+	return slices.Index(stateOrder, unknownFeed)
 }
 
-func badState(state string) bool { return stateRank(state) <= 2 }
+// badState says whether a state wants something done.
+func badState(state string) bool { return stateRank(state) < stateRank(unknownFeed) }
 
-// sourcePage and the list need the catalog; the list says so where it is not here.
 func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) {
 	if s.deps.Catalog == nil {
 		s.failWith(w, r, "Sources", notHere("Sources"))
@@ -267,7 +267,7 @@ func (s *Server) sourceRow(src *catalog.Source, of []FeedStatus, counts map[stri
 	if len(of) > 0 {
 		row.rank = stateRank(of[0].State)
 		if badState(of[0].State) {
-			row.Trouble = s.why(of[0])
+			row.Trouble = why(of[0])
 		}
 	}
 	return row

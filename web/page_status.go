@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -23,7 +22,7 @@ type statusPage struct {
 	Stages  []stageRow
 	Streams []streamRow
 	Feeds   string
-	States  []fact
+	States  []stateTally
 	Failing []feedRow
 	Index   []fact
 	Disk    string
@@ -33,6 +32,9 @@ type statusPage struct {
 	Dead      []deadRow
 	DeadNext  string
 }
+
+// A stateTally is how many feeds are in a state, and the sources they are of.
+type stateTally struct{ State, Count, URL string }
 
 type stageRow struct {
 	Stage, Stream               string
@@ -124,12 +126,12 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 		page.Streams = append(page.Streams, row)
 	}
 	page.Feeds = count(st.Feeds.Total, "feed", "feeds") + ", " + number(st.Feeds.Polled) + " of them polled so far"
-	for _, state := range slices.Sorted(maps.Keys(st.Feeds.States)) {
-		page.States = append(page.States, fact{state, number(st.Feeds.States[state])})
+	for _, state := range byRank(maps.Keys(st.Feeds.States)) {
+		page.States = append(page.States, stateTally{state, number(st.Feeds.States[state]), sourceFilter{State: state}.url(1)})
 	}
 	for _, f := range st.Feeds.Failing {
 		row := feedRow{
-			Source: n.source(f.Source), SourceURL: sourceURL(f.Source), URL: f.URL, State: f.State, Reason: s.why(f), Failures: number(f.Failures),
+			Source: n.source(f.Source), SourceURL: sourceURL(f.Source), URL: f.URL, State: f.State, Reason: why(f), Failures: number(f.Failures),
 			LastOK: s.moment(f.LastOK), NextDue: s.moment(f.NextDue),
 		}
 		if f.LastOK.IsZero() {

@@ -103,13 +103,13 @@ func newWorld(t testing.TB) *world {
 	first := w.articles[0]
 	w.alerts = []pipeline.Alert{sentAlert(first), failedAlert(w.articles[2]), feedAlert()}
 	w.feeds = []FeedStatus{
-		{Source: "jiangnan", URL: "https://jiangnan.example/feed", State: FeedQuiet, LastOK: noon.Add(-4 * time.Minute), LastPoll: noon.Add(-4 * time.Minute),
+		{Source: "jiangnan", URL: "https://jiangnan.example/feed", State: FeedQuiet, Reason: "nothing new for 50 h; the longest gap it usually leaves is 5 h", Since: noon.Add(-50 * time.Hour), LastOK: noon.Add(-4 * time.Minute), LastPoll: noon.Add(-4 * time.Minute),
 			NextDue: noon.Add(time.Hour), Status: 304, IntervalS: 7200, Items: 812, Listed: 20, Newest: noon.Add(-50 * time.Hour), UsualS: 5 * 3600,
 			Format: "atom", Title: "江南日报 - 要闻", Repairs: []string{"a missing </item>"}},
 		{Source: "pacific-wire", URL: "https://wire.example/rss", State: FeedOK, LastOK: noon.Add(-2 * time.Minute), LastPoll: noon.Add(-2 * time.Minute),
 			NextDue: noon.Add(8 * time.Minute), Status: 200, IntervalS: 600, Items: 4321, Listed: 50, Newest: noon.Add(-3 * time.Minute), Format: "rss", Title: "Pacific Wire: world",
-			MovedTo: "https://wire.example/world.xml", Held: true},
-		{Source: "vestnik", URL: "https://vestnik.example/rss", State: FeedFailing, Reason: "HTTP 403: the site refuses us", Class: "http_status", Failures: 7,
+			MovedTo: "https://wire.example/world.xml", MovedUsed: true, Matching: true},
+		{Source: "vestnik", URL: "https://vestnik.example/rss", State: FeedFailing, Reason: "HTTP 403: the site refuses us", Error: "GET https://vestnik.example/rss: 403", Since: noon.Add(-25 * time.Hour), Class: "http_status", Failures: 7,
 			LastOK: noon.Add(-26 * time.Hour), LastPoll: noon.Add(-time.Hour), NextDue: noon.Add(time.Hour), Status: 403, IntervalS: 7200, Items: 99, Listed: 30,
 			Suggestions: []string{"https://vestnik.example/feed.xml", "javascript:alert(1)"}},
 	}
