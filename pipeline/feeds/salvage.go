@@ -34,7 +34,7 @@ func escapeStray(b []byte) []byte {
 				i++
 				continue
 			}
-			out = append(out, b[i:t.end]...)
+			out = appendTag(out, b[i:t.end])
 			i = t.end
 		case bytes.HasPrefix(rest, []byte("]]>")):
 			out = append(out, "]]&gt;"...)
@@ -53,6 +53,35 @@ func escapeStray(b []byte) []byte {
 			out = append(out, rest[:n]...)
 			i += n
 		}
+	}
+	return out
+}
+
+// appendTag appends a start tag, the values of its attributes in quotes.
+func appendTag(out, tag []byte) []byte {
+	for i := 0; i < len(tag); {
+		c := tag[i]
+		if c == '"' || c == '\'' {
+			n := bytes.IndexByte(tag[i+1:], c)
+			if n < 0 {
+				return append(out, tag[i:]...)
+			}
+			out = append(out, tag[i:i+n+2]...)
+			i += n + 2
+			continue
+		}
+		out = append(out, c)
+		i++
+		if c != '=' || i == len(tag) || bytes.IndexByte([]byte("\"' \t\r\n>"), tag[i]) >= 0 {
+			continue
+		}
+		n := bytes.IndexAny(tag[i:], " \t\r\n\"'>")
+		value := tag[i : i+n]
+		if tag[i+n] == '>' {
+			value = bytes.TrimSuffix(value, []byte("/"))
+		}
+		out = append(append(append(out, '"'), value...), '"')
+		i += len(value)
 	}
 	return out
 }
@@ -118,7 +147,8 @@ func (s *salvager) parse(chunks [][]byte) {
 // parseBad tries what is left for one item: its stray characters escaped, the
 // text of its fields as CDATA, its broken end cut off.
 func (s *salvager) parseBad(chunk []byte) {
-	for _, try := range [][]byte{escapeStray(chunk), escapeFields(chunk), escapeFields(s.cutEnd(chunk))} {
+	whole := s.cutEnd(chunk)
+	for _, try := range [][]byte{escapeStray(chunk), escapeFields(chunk), whole, escapeFields(whole)} {
 		if feed, err := gofeedParse(s.wrap(try)); err == nil && len(feed.Items) > 0 && hasSubstance(feed.Items[0]) {
 			s.feeds = append(s.feeds, feed)
 			return
@@ -255,17 +285,64 @@ func (d *document) withoutRootEnd(chunk []byte) []byte {
 	return bytes.Clone(chunk)
 }
 
-var endTagRe = regexp.MustCompile(`</[A-Za-z_][\w.:-]*\s*>`)
-
-// cutEnd drops what follows the last end tag before the item's own: the field
-// that the body was cut off in.
+// cutEnd keeps of a broken item the fields that are whole: those whose end
+// tags are there. The rest, which the body was cut off in, goes.
 func (s *salvager) cutEnd(chunk []byte) []byte {
-	ends := endTagRe.FindAllIndex(chunk, -1)
-	if len(ends) < 2 {
+	start, _, ok := readTag(chunk, 0)
+	if !ok {
 		return chunk
 	}
-	own := chunk[ends[len(ends)-1][0]:]
-	return append(bytes.Clone(chunk[:ends[len(ends)-2][1]]), own...)
+	whole := start.end
+	for i := start.end; i < len(chunk); {
+		j := bytes.IndexByte(chunk[i:], '<')
+		if j < 0 {
+			break
+		}
+		i += j
+		if n := skipSection(chunk[i:]); n > 0 {
+			i += n
+			continue
+		}
+		t, selfClosed, ok := readTag(chunk, i)
+		if !ok {
+			i++
+			continue
+		}
+		i = t.end
+		if !selfClosed {
+			n := endTagOf(chunk[i:], t.name)
+			if n < 0 {
+				break
+			}
+			i += n
+		}
+		whole = i
+	}
+	return append(append(bytes.Clone(chunk[:whole]), "</"...), start.name+">"...)
+}
+
+// endTagOf is the offset after the first end tag of that name outside of CDATA
+// sections; -1: there is none.
+func endTagOf(b []byte, name string) int {
+	end := []byte("</" + name)
+	for i := 0; i < len(b); {
+		j := bytes.IndexByte(b[i:], '<')
+		if j < 0 {
+			break
+		}
+		i += j
+		if n := skipSection(b[i:]); n > 0 {
+			i += n
+			continue
+		}
+		if rest, ok := bytes.CutPrefix(b[i:], end); ok {
+			if n := bytes.IndexByte(rest, '>'); n >= 0 && len(bytes.TrimSpace(rest[:n])) == 0 {
+				return len(b) - len(rest) + n + 1
+			}
+		}
+		i++
+	}
+	return -1
 }
 
 const textFields = `title|description|summary|content|content:encoded|link|guid|id|author|dc:creator|category|pubDate|yandex:full-text`

@@ -53,7 +53,7 @@ func (a *adapter) sitemap(doc *document) error {
 	a.p.Format = "sitemap"
 	a.dates = newDater(primaryLang(a.opt.Lang), a.opt.Now)
 	var entries []sitemapEntry
-	cut := readSitemap(doc.text[doc.root.end:], "url", func(e *sitemapEntry) bool {
+	broken := readSitemap(doc.text[doc.root.end:], "url", func(e *sitemapEntry) bool {
 		if !e.news {
 			a.p.drop("no_news", e.loc)
 			return true
@@ -68,7 +68,7 @@ func (a *adapter) sitemap(doc *document) error {
 	if len(entries) == 0 {
 		return ErrNotFeed
 	}
-	if cut {
+	if broken {
 		a.p.repaired("salvage")
 	}
 	items := make([]pipeline.Item, 0, len(entries))
@@ -114,7 +114,7 @@ func (a *adapter) index(doc *document) {
 	}
 	var children []child
 	seen := make(map[string]bool)
-	cut := readSitemap(doc.text[doc.root.end:], "sitemap", func(e *sitemapEntry) bool {
+	broken := readSitemap(doc.text[doc.root.end:], "sitemap", func(e *sitemapEntry) bool {
 		u := a.web(e.loc)
 		if a.base == nil && u != "" {
 			a.base, _ = url.Parse(u) // a file: the first address is all that tells its site
@@ -131,7 +131,7 @@ func (a *adapter) index(doc *document) {
 		}
 		return len(children) < 50_000 // the protocol's own limit
 	})
-	if cut {
+	if broken {
 		a.p.repaired("salvage")
 	}
 	slices.SortStableFunc(children, func(x, y child) int { return y.mod.Compare(x.mod) })
@@ -162,10 +162,9 @@ func siteOf(u *url.URL) string {
 }
 
 // readSitemap hands the elements of that local name to take, for as long as it
-// wants them. It needs no well-formed document: an entry ends where the next
-// begins. cut is whether the document ends inside an entry, which is then not
-// handed on unless it has an address.
-func readSitemap(b []byte, name string, take func(*sitemapEntry) bool) (cut bool) {
+// wants them, unless they have no address. It needs no well-formed document: an
+// entry ends where the next begins, or the document; broken is whether one did.
+func readSitemap(b []byte, name string, take func(*sitemapEntry) bool) (broken bool) {
 	var e *sitemapEntry
 	inside := "" // news, image or video: the element within the entry
 	flush := func() bool {
@@ -189,7 +188,7 @@ func readSitemap(b []byte, name string, take func(*sitemapEntry) bool) (cut bool
 			switch local := localName(strings.TrimSpace(string(rest[2:max(2, min(n-1, 40))]))); {
 			case strings.EqualFold(local, name):
 				if !flush() {
-					return false
+					return broken
 				}
 			case local == inside:
 				inside = ""
@@ -206,8 +205,9 @@ func readSitemap(b []byte, name string, take func(*sitemapEntry) bool) (cut bool
 		local := strings.ToLower(localName(t.name))
 		switch {
 		case local == name:
+			broken = broken || e != nil
 			if !flush() {
-				return false
+				return broken
 			}
 			e = &sitemapEntry{}
 		case e == nil || selfClosed:
@@ -220,9 +220,9 @@ func readSitemap(b []byte, name string, take func(*sitemapEntry) bool) (cut bool
 			}
 		}
 	}
-	cut = e != nil
+	broken = broken || e != nil
 	flush()
-	return cut
+	return broken
 }
 
 // field is where the text of an element goes; nil: nowhere.
