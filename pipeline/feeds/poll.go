@@ -7,7 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unique"
 
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -20,14 +24,21 @@ const (
 	hostWait = 2 * time.Second
 	// maxHold is the longest pause of a feed whose items can't be stored.
 	maxHold = 5 * time.Minute
-	// saveWait bounds the writing of a state at the end.
-	saveWait = 10 * time.Second
 	// maxItemBytes is where an item's content is left out: a message of the bus
 	// has a bound, and the page has the content too.
 	maxItemBytes = 512 << 10
 	// maxJitter bounds what is added to a Retry-After: feeds that were all told
 	// the same second must not come back together.
 	maxJitter = time.Hour
+	// maxPages is how many further pages of a feed are read when items may have
+	// left the first one unseen, and pageWait the longest wait for the host's
+	// turn for each.
+	maxPages = 5
+	pageWait = 30 * time.Second
+	// leastCrowd is how many items without one that is known are suspicious.
+	leastCrowd = 5
+	// maxSuggestions is how many feeds are named that a page links to.
+	maxSuggestions = 5
 )
 
 const acceptFeeds = "application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json, " +
@@ -36,90 +47,243 @@ const acceptFeeds = "application/atom+xml, application/rss+xml, application/rdf+
 // errHeld is that the stream, not the feed, is why a poll could not be finished.
 var errHeld = errors.New("feeds: items not stored")
 
-// poll asks the feed once and returns when it is due next.
-func (p *Poller) poll(ctx context.Context, f *feed, src *catalog.Source, every time.Duration) time.Time {
-	s, err := loadState(ctx, p.kv, f.url)
+// A poll is one turn of a feed.
+type poll struct {
+	*Poller
+	f        *feed
+	src      *catalog.Source
+	every    time.Duration
+	s        *state
+	req      fetch.Request
+	full     bool // asked without a condition
+	check    bool // asked at the address it has moved from
+	distrust bool
+}
+
+// poll asks the feed once.
+func (p *Poller) poll(ctx context.Context, f *feed, src *catalog.Source, every time.Duration) turn {
+	s, err := p.obtain(ctx, f)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.lg.Warn("feed state not readable", "url", f.url, "error", err)
 		}
-		return p.now().Add(p.cfg.FullWait)
+		return turn{due: p.wall().Add(p.cfg.FullWait)}
 	}
-	began := p.now()
-	distrust := f.first && p.cfg.Distrust
-	req := fetch.Request{
-		URL: f.url, Accept: acceptFeeds, AllowPrivate: src.AllowPrivate,
-		Gap: time.Duration(src.Gap), AtOnce: src.AtOnce, MaxWait: hostWait,
+	q := &poll{Poller: p, f: f, src: src, every: every, s: s, distrust: f.first && p.cfg.Distrust}
+	began := p.wall()
+	if s.Began.IsZero() || s.Began.After(began) {
+		s.Began = began
 	}
-	full := distrust || began.Sub(s.LastFull) >= fullEvery+spread(f.url, fullSpread)
-	if !full {
-		req.ETag, req.LastModified = string(s.ETag), string(s.LastModified)
-	}
-	resp, err := p.client.Get(ctx, req)
+	q.ask(began)
+	resp, err := p.client.Get(ctx, q.req)
 	var busy *fetch.BusyError
 	switch {
 	case ctx.Err() != nil:
-		return began // nobody's failure: the end has come
+		return turn{due: began} // nobody's failure: the end has come
 	case errors.As(err, &busy):
 		p.metrics.polls.WithLabelValues(pollBusy).Inc()
-		return p.now().Add(busy.Wait + time.Millisecond)
+		return turn{due: p.wall().Add(busy.Wait + time.Millisecond)}
 	case err != nil:
-		return p.failed(ctx, f, &s, every, resp, err)
-	case resp.NotModified && req.ETag == "" && req.LastModified == "":
-		return p.failed(ctx, f, &s, every, resp, &fetch.Error{Class: fetch.ClassHTTPStatus, URL: f.url, Status: http.StatusNotModified,
+		return q.failed(ctx, resp, err)
+	case resp.NotModified && q.full:
+		return q.failed(ctx, resp, &fetch.Error{Class: fetch.ClassHTTPStatus, URL: f.url, Status: http.StatusNotModified,
 			Err: errors.New("not modified, to a question without a condition")})
 	}
 	outcome := pollNotModified
 	if !resp.NotModified {
-		outcome, err = p.take(ctx, f, src, &s, resp, distrust)
-		if err != nil {
-			return p.notTaken(ctx, f, &s, every, resp, err)
+		outcome, err = q.take(ctx, resp)
+		switch {
+		case err == nil:
+		case errors.Is(err, errHeld) || ctx.Err() != nil:
+			return q.hold(ctx, err)
+		default:
+			return q.failed(ctx, resp, err)
 		}
 	}
-	return p.good(ctx, f, &s, every, resp, full, outcome)
+	return q.good(ctx, resp, outcome)
+}
+
+// ask makes the request.
+func (q *poll) ask(now time.Time) {
+	s := q.s
+	q.req = fetch.Request{
+		Accept: acceptFeeds, AllowPrivate: q.src.AllowPrivate,
+		Gap: q.cfg.gapOf(q.src), AtOnce: q.cfg.atOnceOf(q.src), MaxWait: hostWait,
+	}
+	q.req.URL, q.check = s.ask(now)
+	since := now.Sub(s.LastFull)
+	lied := !s.Lied.IsZero() && now.Sub(s.Lied) < liesFor
+	// A time in the future is of a clock that was set back.
+	if q.distrust || lied || since < 0 || since >= fullEvery+spread(q.f.url, fullSpread) {
+		q.full = true
+		return
+	}
+	q.req.ETag, q.req.LastModified = string(s.ETag), string(s.LastModified)
+	q.full = q.req.ETag == "" && q.req.LastModified == ""
 }
 
 // take publishes what is new in a body. It returns without an error only when
 // every item of it is stored and confirmed.
-func (p *Poller) take(ctx context.Context, f *feed, src *catalog.Source, s *state, resp *fetch.Response, distrust bool) (outcome string, err error) {
+func (q *poll) take(ctx context.Context, resp *fetch.Response) (outcome string, err error) {
+	s := q.s
 	sum := sha256.Sum256(resp.Body)
 	hash := hex.EncodeToString(sum[:16])
-	if hash == s.BodyHash && !distrust {
+	if hash == s.BodyHash && !q.distrust {
 		return pollSame, nil
 	}
-	parsed, err := p.parseBody(ctx, resp, ParseOptions{Feed: f.url, Lang: src.Lang, Now: p.now().UTC()})
+	parsed, err := q.parseBody(ctx, resp, q.options())
 	if err != nil {
 		return "", err
 	}
-	known := s.Hashes.set()
-	doc := make([]uint64, 0, len(parsed.Items))
-	fresh := 0
+	push := q.push.Load()
+	defer push.alone(q.f.url)()
+	pushed := push.items(q.f.url)
+	doc, fresh, n, err := q.publishNew(ctx, parsed, pushed)
+	if err != nil {
+		return "", err
+	}
+	push.polled(q.f.url, resp.Header, parsed, n)
+	// Not one item known, and as many as ever: what was between may have left
+	// the document unseen.
+	s.Crowded = len(s.Hashes) > 0 && n == len(doc) && n >= max(leastCrowd, s.Listed)
+	all := doc
+	if s.Crowded {
+		q.metrics.gaps.Inc()
+		older, err := q.pages(ctx, parsed.Next, resp, pushed)
+		if err != nil {
+			return "", err
+		}
+		all = append(older, doc...)
+	}
+	q.lies(parsed, fresh, resp)
+	now := q.wall()
+	s.measure(parsed, func(i int) bool { return fresh[i] }, now)
+	s.Hashes = s.Hashes.with(all)
+	s.BodyHash = hash
+	s.Format, s.Title, s.Repair = unique.Make(parsed.Format).Value(), parsed.Title, parsed.Repairs
+	s.Hint = min(max(parsed.TTL, freshFor(resp, now)), q.cfg.MaxInterval)
+	q.metrics.lost.Add(float64(parsed.Lost))
+	if n == 0 {
+		return pollNothing, nil
+	}
+	return pollNew, nil
+}
+
+// publishNew stores the items that are not known from polls or pushes, of which
+// there are n. It answers the hashes of all, the oldest first, and which were
+// not known from polls, in the document's order.
+func (q *poll) publishNew(ctx context.Context, parsed *Parsed, pushed map[uint64]bool) (doc []uint64, fresh []bool, n int, err error) {
+	known := q.s.Hashes.set()
+	doc, fresh = make([]uint64, 0, len(parsed.Items)), make([]bool, len(parsed.Items))
+	stored := int64(0)
 	// The oldest first: feeds list the newest first, and what happened first is
 	// to be stored first.
 	for i := len(parsed.Items) - 1; i >= 0; i-- {
 		it := &parsed.Items[i]
-		stamp(it, src)
+		stamp(it, q.src)
 		h := itemHash(it)
 		doc = append(doc, h)
-		if known[h] && !distrust {
+		fresh[i] = !known[h]
+		if !known[h] && !pushed[h] {
+			n++
+		} else if !q.distrust {
 			continue
 		}
-		n, err := p.put(ctx, it, known[h])
+		put, err := q.put(ctx, it, known[h] || pushed[h])
 		if err != nil {
-			return "", fmt.Errorf("%w: %s: %w", errHeld, it.Key, err)
+			return nil, nil, 0, fmt.Errorf("%w: %s: %w", errHeld, it.Key, err)
 		}
-		fresh += n
+		stored += int64(put)
+		if put > 0 && it.PublishedFrom == pipeline.DateFromFeed {
+			q.metrics.delay.Observe(max(it.FirstSeen.Sub(it.Published), 0).Seconds())
+		}
 	}
-	s.Hashes = s.Hashes.with(doc)
-	s.BodyHash = hash
-	s.Seen += int64(fresh)
-	s.Format, s.Title, s.Repair = parsed.Format, parsed.Title, parsed.Repairs
-	s.measure(parsed, p.now())
-	p.metrics.lost.Add(float64(parsed.Lost))
-	if fresh == 0 {
-		return pollNothing, nil
+	q.s.Seen += stored
+	return doc, fresh, n, nil
+}
+
+// pages reads further pages of the feed (RFC 5005 §3) until one has a known
+// item. A page that can't be had is let be: the first one is what counts.
+func (q *poll) pages(ctx context.Context, next string, first *fetch.Response, pushed map[uint64]bool) (older []uint64, err error) {
+	known, seen := q.s.Hashes.set(), map[string]bool{first.URL: true}
+	for range maxPages {
+		if next == "" || seen[next] || hostOf(next) != hostOf(first.URL) {
+			break
+		}
+		seen[next] = true
+		req := q.req
+		req.URL, req.ETag, req.LastModified, req.MaxWait = next, "", "", pageWait
+		resp, err := q.client.Get(ctx, req)
+		if err != nil {
+			q.lg.Info("page of a feed not read", "url", next, "error", err)
+			break
+		}
+		parsed, err := q.parseBody(ctx, resp, q.options())
+		if err != nil {
+			break //nolint:nilerr // a page that is no feed is let be
+		}
+		doc, _, _, err := q.publishNew(ctx, parsed, pushed)
+		if err != nil {
+			return nil, err
+		}
+		older = append(doc, older...)
+		next = parsed.Next
+		if slices.ContainsFunc(doc, func(h uint64) bool { return known[h] }) {
+			break
+		}
 	}
-	return pollNew, nil
+	return older, nil
+}
+
+// lies finds out whether the answers before this one, 304 each, were untrue:
+// there are new items behind the same validators, or one that was published
+// between the last body and, with an hour for publishers who date ahead of
+// publishing, the last 304.
+func (q *poll) lies(parsed *Parsed, fresh []bool, resp *fetch.Response) {
+	s := q.s
+	if !q.full || s.Last304.IsZero() || q.distrust {
+		return
+	}
+	same := resp.ETag != "" && resp.ETag == string(s.ETag) ||
+		resp.ETag == "" && resp.LastModified != "" && resp.LastModified == string(s.LastModified)
+	for i, is := range fresh {
+		it := &parsed.Items[i]
+		if is && (same || it.PublishedFrom == pipeline.DateFromFeed && it.Published.After(s.LastBody) &&
+			it.Published.Before(s.Last304.Add(-time.Hour))) {
+			s.Lied = q.wall()
+			q.metrics.lies.Inc()
+			q.lg.Warn("server answers 304 although there are new items", "url", q.f.url)
+			return
+		}
+	}
+}
+
+// freshFor is how long the answer is to be believed, by its headers (RFC 9111
+// §4.2.1); 0: they do not say.
+func freshFor(resp *fetch.Response, now time.Time) time.Duration {
+	for _, d := range strings.Split(resp.Header.Get("Cache-Control"), ",") {
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(d)), "=")
+		switch name {
+		case "no-cache", "no-store":
+			return 0
+		case "max-age":
+			n, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
+			if err != nil {
+				return 0
+			}
+			return max(time.Duration(n)*time.Second, 0)
+		}
+	}
+	if t, err := http.ParseTime(resp.Header.Get("Expires")); err == nil {
+		return max(t.Sub(now), 0)
+	}
+	return 0
+}
+
+// options is what is known of the feed: its items are the catalog's feed's,
+// wherever it was found.
+func (q *poll) options() ParseOptions {
+	return ParseOptions{Feed: q.f.url, Lang: q.src.Lang, Now: q.wall().UTC()}
 }
 
 // parseBody parses, only a few at a time: gofeed takes some thirteen bytes of
@@ -187,135 +351,4 @@ func (p *Poller) put(ctx context.Context, it *pipeline.Item, ours bool) (int, er
 // what they were: they are the item's, whatever part of it could be stored.
 func trim(it *pipeline.Item) {
 	it.HTML, it.Text, it.Summary = "", "", clip(it.Summary, maxSummary)
-}
-
-// good records an answer that was of use. It runs after every item has been
-// stored and confirmed, and never before: were the validators kept first and
-// the power lost, the server would answer 304 to the next poll, and the items
-// would be lost although they stand in the feed.
-func (p *Poller) good(ctx context.Context, f *feed, s *state, every time.Duration, resp *fetch.Response, full bool, outcome string) time.Time {
-	now := p.now()
-	if !resp.NotModified {
-		// Those of this answer or none: old ones belong to another body.
-		s.ETag, s.LastModified = []byte(resp.ETag), []byte(resp.LastModified)
-	} else {
-		// RFC 9111 §4.3.4: a 304 may bring newer ones.
-		if resp.ETag != "" {
-			s.ETag = []byte(resp.ETag)
-		}
-		if resp.LastModified != "" {
-			s.LastModified = []byte(resp.LastModified)
-		}
-	}
-	if full {
-		s.LastFull = now
-	}
-	s.LastPoll, s.LastGood, s.Failures, s.Status, s.Class, s.Error = now, now, 0, resp.Status, "", ""
-	next := p.schedule(s, s.interval(every, now, p.cfg), 0)
-	if !p.keep(ctx, f, s) {
-		outcome = pollUnsaved
-	}
-	p.metrics.polls.WithLabelValues(outcome).Inc()
-	return next
-}
-
-// notTaken is a body whose items could not all be stored, by the fault of the
-// feed or of the stream.
-func (p *Poller) notTaken(ctx context.Context, f *feed, s *state, every time.Duration, resp *fetch.Response, err error) time.Time {
-	if !errors.Is(err, errHeld) && ctx.Err() == nil {
-		return p.failed(ctx, f, s, every, resp, err)
-	}
-	// The state is left as it was: without the new validators the next poll
-	// gets the same body, and what was stored of it is refused.
-	if ctx.Err() == nil {
-		p.metrics.polls.WithLabelValues(pollHeld).Inc()
-		p.lg.Warn("items not stored, will try again", "url", f.url, "error", err)
-	}
-	return p.hold(f)
-}
-
-// hold stops all polls for a while, since the stream is every feed's, and this
-// feed for longer with each time: its publisher is asked for the same body
-// again.
-func (p *Poller) hold(f *feed) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	p.pause = now.Add(p.cfg.FullWait)
-	f.held++
-	return now.Add(min(p.cfg.FullWait<<min(f.held-1, 10), max(maxHold, p.cfg.FullWait)))
-}
-
-// failed records a poll without use. Validators and hashes stay: they belong
-// to the last good body.
-func (p *Poller) failed(ctx context.Context, f *feed, s *state, every time.Duration, resp *fetch.Response, err error) time.Time {
-	now := p.now()
-	var weight float64
-	s.Class, weight = grade(err)
-	s.Failures += weight
-	s.LastPoll, s.Error, s.Status = now, clip(err.Error(), 500), 0
-	var wait time.Duration
-	if resp != nil {
-		s.Status, wait = resp.Status, resp.RetryAfter
-	}
-	next := p.schedule(s, s.backoff(every, now, p.cfg), wait)
-	p.keep(ctx, f, s)
-	p.metrics.polls.WithLabelValues(pollFailed).Inc()
-	p.lg.Info("poll failed", "url", f.url, "class", s.Class, "failures", s.Failures, "next", next, "error", err)
-	return next
-}
-
-// grade is the class of a failure and its weight: what will hardly mend
-// itself counts whole, what may be over soon little.
-func grade(err error) (class string, weight float64) {
-	var fe *fetch.Error
-	switch {
-	case errors.Is(err, ErrHTML):
-		return "html", 1
-	case errors.Is(err, ErrNotFeed):
-		return "not_feed", 1
-	case errors.Is(err, ErrTooDeep):
-		return "too_deep", 1
-	case errors.Is(err, ErrBroken):
-		return "broken", 0.5
-	case !errors.As(err, &fe):
-		return "other", 0.5
-	case fe.Class == fetch.ClassDNS && fe.Temporary():
-		return string(fe.Class), 0.25
-	case fe.Temporary():
-		return string(fe.Class), 0.5
-	default:
-		return string(fe.Class), 1
-	}
-}
-
-// schedule sets when the feed is due: after the interval, give or take a
-// twentieth, and not before what the server asked for.
-func (p *Poller) schedule(s *state, interval, retryAfter time.Duration) time.Time {
-	now := p.now()
-	d := time.Duration(float64(interval) * (0.95 + 0.1*p.random()))
-	if retryAfter > 0 {
-		d = max(d, retryAfter+time.Duration(p.random()*float64(min(retryAfter/4, maxJitter))))
-	}
-	s.Interval, s.Next = interval, now.Add(d)
-	return s.Next
-}
-
-// keep stores the state, at the end too: its items are stored, so it is true.
-func (p *Poller) keep(ctx context.Context, f *feed, s *state) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWait)
-	defer cancel()
-	err := s.save(ctx, p.kv)
-	if err != nil {
-		p.lg.Error("feed state not stored", "url", f.url, "error", err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f.brief = *s
-	f.brief.Hashes = nil
-	f.held = 0
-	if err == nil && s.Error == "" {
-		f.first = false
-	}
-	return err == nil
 }

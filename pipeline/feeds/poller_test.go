@@ -230,14 +230,14 @@ type spied struct {
 	fail   bool
 }
 
-func (k *spied) Put(ctx context.Context, key string, v []byte) (uint64, error) {
+func (k *spied) Update(ctx context.Context, key string, v []byte, rev uint64) (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fail {
 		return 0, errors.New("the machine died here")
 	}
 	*k.events = append(*k.events, "state")
-	return k.KV.Put(ctx, key, v)
+	return k.KV.Update(ctx, key, v, rev)
 }
 
 // The state, with its validators, is stored after every item is confirmed. If

@@ -4,23 +4,43 @@ import (
 	"hash/fnv"
 	"math"
 	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
 )
 
 const (
 	// sqrtRule is the interval of a feed with one item a day. Polling as often
 	// as the square root of the rate gives the least mean delay for a number of
-	// polls; 90 minutes was best in a replay of 319 feeds.
+	// polls; testdata/simulation.golden has the comparison.
 	sqrtRule = 90 * time.Minute
+	// turnoverShare is the part of a document that may turn over between two
+	// polls: what comes in a burst is still in it.
+	turnoverShare = 0.4
+	// matchHalf is when what a match counts for has halved.
+	matchHalf = 7 * day
 	// firstInterval is that of a feed nothing is known of.
 	firstInterval = 15 * time.Minute
+	// fullFloor is the shortest interval of a feed that sends its whole document
+	// each time, asked with a condition or not; fullTimes how often it must have.
+	fullFloor = 15 * time.Minute
+	fullTimes = 3
+	// quickRetry is the first pause after a failure that may be the network's,
+	// or the first of a new feed; it doubles.
+	quickRetry = time.Minute
 	// maxBackoff is how rarely a failing feed is asked. None is given up: feeds
 	// that answered 404 for weeks do come back.
-	maxBackoff = 24 * time.Hour
+	maxBackoff = day
+	// goneConfirm is how long after a 410 it must be said again to be believed,
+	// goneEvery how often a feed that is gone is asked all the same.
+	goneConfirm = time.Hour
+	goneEvery   = 30 * day
 	// fullEvery is how often a feed is asked without its validators: some
 	// servers answer 304 for ever.
-	fullEvery = 24 * time.Hour
+	fullEvery = day
 	// fullSpread keeps feeds that began together from being asked in full together.
 	fullSpread = 2 * time.Hour
+	// liesFor is how long the validators of a server that lied are not sent.
+	liesFor = 30 * day
 	// startSpread is the time over which overdue feeds are polled after a start.
 	startSpread = 2 * time.Minute
 )
@@ -31,62 +51,98 @@ func (s *state) interval(every time.Duration, now time.Time, cfg Config) time.Du
 	if every > 0 {
 		return every
 	}
-	if s.LastGood.IsZero() || s.Listed == 0 {
+	if s.Rhythm.Count == 0 {
+		if !s.Began.IsZero() && now.Sub(s.Began) > day {
+			return cfg.MaxInterval // it has listed nothing for a day
+		}
 		return min(max(firstInterval, cfg.MinInterval), cfg.MaxInterval)
 	}
-	rate := s.Rate
-	if !s.Newest.IsZero() {
-		// A feed that has gone quiet publishes at most once in its silence.
-		if silence := now.Sub(s.Newest).Hours() / 24; silence > 0 {
-			rate = min(rate, 1/silence)
-		}
+	c := time.Duration(float64(sqrtRule) * (1 - 0.5*min(1, s.Match.at(now))))
+	d, ceiling := s.Rhythm.interval(c, now, s.Listed)
+	if s.Turnover > 0 {
+		ceiling = min(ceiling, time.Duration(turnoverShare*float64(s.Turnover)))
+		d = min(d, ceiling)
 	}
-	if rate <= 0 {
-		return cfg.MaxInterval
+	// What a publisher thinks of being asked is a hint: real feeds say two
+	// minutes, and a day.
+	if s.Hint > d {
+		d = min(s.Hint, 2*d, ceiling)
 	}
-	d := time.Duration(float64(sqrtRule) / math.Sqrt(rate))
+	if s.Full >= fullTimes {
+		d = max(d, min(fullFloor, ceiling))
+	}
+	if s.Crowded {
+		d /= 2
+	}
 	return min(max(d, cfg.MinInterval), cfg.MaxInterval)
 }
 
 // backoff is the time to the next poll of a feed that fails: longer by one
-// interval with each failure.
-func (s *state) backoff(every time.Duration, now time.Time, cfg Config) time.Duration {
+// interval with each failure. Of a new feed, and where it may be the network's
+// fault, the first polls come sooner.
+func (s *state) backoff(every time.Duration, now time.Time, cfg Config, quick bool) time.Duration {
+	if s.Trouble != nil && s.Trouble.Gone {
+		return goneEvery
+	}
 	d := time.Duration(float64(s.interval(every, now, cfg)) * (1 + s.Failures))
-	return min(d, max(maxBackoff, every))
+	d = min(d, max(maxBackoff, every))
+	if quick || s.LastGood.IsZero() {
+		d = min(d, quickRetry<<min(max(s.Fails-1, 0), 10))
+	}
+	return d
 }
 
-// measure takes the rate of publication from the dates of a document: over the
-// last week, or the span of the document where that is shorter, and the last
-// day again with half its weight.
-func (s *state) measure(p *Parsed, now time.Time) {
-	const day = 24 * time.Hour
-	s.Listed, s.Newest = len(p.Items), time.Time{}
-	var week, today int
-	oldest := now
-	for i := range p.Items {
-		t := p.Items[i].Published
-		if t.IsZero() || t.After(now) {
+// measure counts the new items of a document, of which the oldest is the last.
+func (s *state) measure(p *Parsed, fresh func(i int) bool, now time.Time) {
+	first := s.Rhythm.Count == 0 && s.LastGood.IsZero()
+	newest := s.Rhythm.Last
+	s.Listed = len(p.Items)
+	for i := len(p.Items) - 1; i >= 0; i-- {
+		it := &p.Items[i]
+		t := it.Published
+		if undated := t.IsZero() || t.After(now) || t.Equal(it.FirstSeen); undated {
+			if first {
+				continue // when it was published is anybody's guess
+			}
 			t = now
 		}
-		if t.After(s.Newest) {
-			s.Newest = t
-		}
-		if t.Before(oldest) {
-			oldest = t
-		}
-		if now.Sub(t) < 7*day {
-			week++
-		}
-		if now.Sub(t) < day {
-			today++
+		// What was published long before the last one is one that was edited.
+		if fresh(i) && (newest.IsZero() || t.After(newest.Add(-time.Hour))) {
+			s.Rhythm.add(t)
 		}
 	}
-	span := min(max(now.Sub(oldest), time.Hour), 7*day).Hours() / 24
-	dayspan := min(span, 1)
-	s.Rate = (float64(week)/span + float64(today)/dayspan/2) / 1.5
-	if week == 0 && s.Listed > 1 {
-		s.Rate = float64(s.Listed) / max(now.Sub(oldest).Hours()/24, 1)
+	if n := len(p.Items); n >= leastCrowd && p.Items[n/2].PublishedFrom == pipeline.DateFromFeed {
+		s.turned(p.Items[n/2].Published, now)
 	}
+	s.Newest, s.Usual = s.Rhythm.Last, s.Rhythm.usualGap()
+}
+
+// turned takes in the middle item of a document: in twice its age the whole
+// document turns over. The shortest time counts for long: tomorrow may be as
+// busy.
+func (s *state) turned(middle, now time.Time) {
+	if middle.IsZero() || !middle.Before(now) {
+		return
+	}
+	d := 2 * now.Sub(middle)
+	if s.Turnover > 0 {
+		d = min(d, s.Turnover+s.Turnover/early)
+	}
+	s.Turnover = d
+}
+
+// A match is how much a feed has had to say of what is tracked: one for each
+// article, halved each week.
+type match struct {
+	Score float64   `json:"score,omitempty"`
+	Time  time.Time `json:"time,omitzero"` // that Score is of
+}
+
+func (m match) at(now time.Time) float64 {
+	if m.Score == 0 {
+		return 0
+	}
+	return m.Score * math.Exp2(-max(now.Sub(m.Time), 0).Hours()/matchHalf.Hours())
 }
 
 // spread is a share of d that is always the same for one address: feeds that

@@ -22,30 +22,35 @@ import (
 // A shelf is a bucket that lives in the test's bubble of time, where a server
 // can't. What depends on the real one is tested in poller_test.go.
 type shelf struct {
-	mu sync.Mutex
-	m  map[string][]byte
+	mu     sync.Mutex
+	m      map[string]pipeline.Entry
+	writes int
 }
 
-func newShelf() *shelf { return &shelf{m: make(map[string][]byte)} }
+func newShelf() *shelf { return &shelf{m: make(map[string]pipeline.Entry)} }
 
 func (s *shelf) Get(_ context.Context, key string) (pipeline.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, ok := s.m[key]
+	e, ok := s.m[key]
 	if !ok {
 		return pipeline.Entry{}, pipeline.ErrNotFound
 	}
-	return pipeline.Entry{Key: key, Value: v}, nil
+	return e, nil
 }
 
-func (s *shelf) Put(_ context.Context, key string, value []byte) (uint64, error) {
+func (s *shelf) Update(_ context.Context, key string, value []byte, revision uint64) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.m[key] = value
-	return 1, nil
+	if s.m[key].Revision != revision {
+		return 0, pipeline.ErrConflict
+	}
+	s.writes++
+	s.m[key] = pipeline.Entry{Key: key, Value: value, Revision: revision + 1}
+	return revision + 1, nil
 }
 
-func (s *shelf) Update(context.Context, string, []byte, uint64) (uint64, error) {
+func (s *shelf) Put(context.Context, string, []byte) (uint64, error) {
 	return 0, errors.New("not used")
 }
 func (s *shelf) Delete(context.Context, string) error { return errors.New("not used") }
@@ -119,12 +124,13 @@ func TestBackoff(t *testing.T) {
 		gaps  string // of the first polls
 		class string
 	}{
-		{"hard", nil, &fetch.Error{Class: fetch.ClassHTTPStatus, Status: 404}, "20m 30m 40m 50m", "http_status"},
-		{"soft", nil, &fetch.Error{Class: fetch.ClassTimeout}, "15m 20m 25m 30m", "timeout"},
-		{"html", body("<!doctype html><html></html>"), nil, "20m 30m 40m 50m", "html"},
-		{"broken", body("<rss>"), nil, "15m 20m 25m 30m", "broken"},
+		// The first failures of a new feed are asked about soon.
+		{"hard", nil, &fetch.Error{Class: fetch.ClassHTTPStatus, Status: 404}, "1m 2m 4m 8m 16m 32m 1h4m 1h30m", "http_status"},
+		{"soft", nil, &fetch.Error{Class: fetch.ClassTimeout}, "1m 2m 4m 8m 16m 32m", "timeout"},
+		{"html", body("<!doctype html><html></html>"), nil, "1m 2m 4m 8m 16m", "html"},
+		{"broken", body("<rss>"), nil, "1m 2m 4m 8m 16m", "broken"},
 		{"told to wait", &fetch.Response{Status: 429, RetryAfter: 2 * time.Hour, Header: http.Header{}}, &fetch.Error{Class: fetch.ClassHTTPStatus, Status: 429}, "2h15m 2h15m", "http_status"},
-		{"304 to no condition", notModified(), nil, "20m 30m", "http_status"},
+		{"304 to no condition", notModified(), nil, "1m 2m 4m", "http_status"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -292,23 +298,25 @@ func TestInterval(t *testing.T) {
 	doc := func(n int, every time.Duration) *Parsed {
 		p := &Parsed{}
 		for i := range n {
-			p.Items = append(p.Items, pipeline.Item{Published: now.Add(-time.Duration(i) * every)})
+			p.Items = append(p.Items, pipeline.Item{Published: now.Add(-time.Duration(i) * every), PublishedFrom: pipeline.DateFromFeed})
 		}
 		return p
 	}
+	all := func(int) bool { return true }
 	for _, tc := range []struct {
 		name     string
 		doc      *Parsed
 		from, to time.Duration
 	}{
-		{"one a day", doc(20, 24*time.Hour), 60 * time.Minute, 100 * time.Minute},
-		{"one an hour", doc(50, time.Hour), 16 * time.Minute, 20 * time.Minute},
-		{"one a minute", doc(50, time.Minute), 5 * time.Minute, 5 * time.Minute},
-		{"one a month", doc(10, 30*24*time.Hour), 2 * time.Hour, 2 * time.Hour},
+		{"one a day", doc(20, 23*time.Hour), 60 * time.Minute, 100 * time.Minute},
+		{"one an hour", doc(50, time.Hour), 15 * time.Minute, 25 * time.Minute},
+		{"one a minute", doc(50, time.Minute), 15 * time.Minute, 20 * time.Minute},
+		{"a document in ten minutes", doc(50, 12*time.Second), 5 * time.Minute, 5 * time.Minute},
+		{"one a month", doc(10, 725*time.Hour), 80 * time.Minute, 2 * time.Hour},
 		{"empty", doc(0, 0), 15 * time.Minute, 15 * time.Minute},
 	} {
-		s := state{LastGood: now}
-		s.measure(tc.doc, now)
+		var s state
+		s.measure(tc.doc, all, now)
 		if got := s.interval(0, now, cfg); got < tc.from || got > tc.to {
 			t.Errorf("%s: got %v, want between %v and %v", tc.name, got, tc.from, tc.to)
 		}
@@ -316,8 +324,8 @@ func TestInterval(t *testing.T) {
 			t.Errorf("%s: a fixed interval became %v", tc.name, got)
 		}
 	}
-	s := state{LastGood: now}
-	s.measure(doc(50, time.Hour), now)
+	var s state
+	s.measure(doc(50, time.Hour), all, now)
 	if busy, quiet := s.interval(0, now, cfg), s.interval(0, now.Add(72*time.Hour), cfg); quiet <= busy {
 		t.Errorf("a feed gone quiet: %v, then %v; want it asked less", busy, quiet)
 	}

@@ -20,10 +20,11 @@ const maxHashes = 2 * MaxItems
 const stateVersion = 1
 
 // A state is what is remembered of a feed between polls, stored under the
-// digest of its address.
+// digest of its address in the catalog.
 type state struct {
 	Version int    `json:"v"`
 	URL     string `json:"url"`
+	record
 
 	// Validators are bytes, not strings: JSON would replace what is no UTF-8,
 	// and a server takes back only what it gave.
@@ -32,24 +33,61 @@ type state struct {
 	BodyHash     string `json:"body_hash,omitempty"` // of the last body all of whose items are published
 	Hashes       hashes `json:"items,omitempty"`     // of the items published
 
+	Began    time.Time `json:"began,omitzero"`     // first poll
+	LastFull time.Time `json:"last_full,omitzero"` // last unconditional one
+	LastBody time.Time `json:"last_body,omitzero"` // last answer with a body
+	Last304  time.Time `json:"last_304,omitzero"`  // last 304 since that; zero: none
+	Lied     time.Time `json:"lied,omitzero"`      // when its validators were found to lie
+	Full     int       `json:"full,omitempty"`     // bodies without anything new, in a row, where a 304 would have done
+
+	Rhythm   rhythm        `json:"rhythm,omitzero"`
+	Turnover time.Duration `json:"turnover,omitempty"` // in which the whole document was replaced, at its busiest
+	Hint     time.Duration `json:"hint,omitempty"`     // how long the publisher thinks it need not be asked
+	Crowded  bool          `json:"crowded,omitempty"`  // the last document had nothing in common with the one before
+
+	rev uint64 // of the stored entry; 0: there is none
+}
+
+// A record is the part of a state that stays in memory: what the schedule and
+// Health need.
+type record struct {
 	Next     time.Time     `json:"next,omitzero"`      // when it is due
 	Interval time.Duration `json:"interval,omitempty"` // between the last poll and that
 	LastPoll time.Time     `json:"last_poll,omitzero"`
 	LastGood time.Time     `json:"last_good,omitzero"` // last answer that was of use, 304 included
-	LastFull time.Time     `json:"last_full,omitzero"` // last unconditional one
+	Newest   time.Time     `json:"newest,omitzero"`    // publication of its newest item
+	Usual    time.Duration `json:"usual,omitempty"`    // the longest gap between two items it usually leaves
+	Match    match         `json:"match,omitzero"`
 
 	Failures float64 `json:"failures,omitempty"` // weighed, since the last good answer
-	Status   int     `json:"status,omitempty"`   // of the last answer; 0: none
-	Class    string  `json:"class,omitempty"`    // of the last error
-	Error    string  `json:"error,omitempty"`    // the last one; empty: the last poll was good
+	Fails    int32   `json:"fails,omitempty"`    // counted
+	Status   int32   `json:"status,omitempty"`   // of the last answer; 0: none
+	Listed   int     `json:"listed,omitempty"`   // items in the last document
+	Seen     int64   `json:"seen,omitempty"`     // items published, ever
 
-	Rate   float64   `json:"rate,omitempty"`    // items a day, in the last document
-	Newest time.Time `json:"newest,omitzero"`   // publication of its newest item
-	Seen   int64     `json:"seen,omitempty"`    // items published, ever
-	Listed int       `json:"listed,omitempty"`  // items in the last document
-	Format string    `json:"format,omitempty"`  // of the last document
-	Title  string    `json:"title,omitempty"`   // of the last document
-	Repair []string  `json:"repairs,omitempty"` // of the last document
+	Format string   `json:"format,omitempty"`  // of the last document
+	Title  string   `json:"title,omitempty"`   // of the last document
+	Repair []string `json:"repairs,omitempty"` // of the last document
+
+	Trouble *trouble `json:"trouble,omitempty"` // nil: the last poll was good
+	Failing *spell   `json:"failing,omitempty"` // told of; nil: nothing to tell
+	Quiet   *spell   `json:"quiet,omitempty"`   // told of
+	Move    *move    `json:"move,omitempty"`    // its address answers with another; nil: it does not
+}
+
+// A trouble is a run of polls that were of no use.
+type trouble struct {
+	Class       string    `json:"class"` // of the last error
+	Error       string    `json:"error"` // the last one
+	First       time.Time `json:"first"` // the first failure of the run
+	Saw410      time.Time `json:"saw_410,omitzero"`
+	Gone        bool      `json:"gone,omitempty"` // 410 is confirmed
+	Suggestions []string  `json:"suggestions,omitempty"`
+}
+
+// A spell is a time of failing or of silence that was told of.
+type spell struct {
+	Since time.Time `json:"since"`
 }
 
 // stateKey is where the state of a feed is stored.
@@ -57,30 +95,36 @@ func stateKey(url string) string { return pipeline.Key(url) }
 
 // loadState reads the state of the feed, empty where there is none or it can't
 // be read: then the feed is new, and what is published again is refused.
-func loadState(ctx context.Context, kv pipeline.KV, url string) (state, error) {
+func loadState(ctx context.Context, kv pipeline.KV, url string) (*state, error) {
 	e, err := kv.Get(ctx, stateKey(url))
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return state{URL: url}, nil
+		return &state{URL: url}, nil
 	}
 	if err != nil {
-		return state{}, fmt.Errorf("load state of %s: %w", url, err)
+		return nil, fmt.Errorf("load state of %s: %w", url, err)
 	}
-	var s state
-	if err := json.Unmarshal(e.Value, &s); err != nil || s.URL != url || s.Version != stateVersion {
-		return state{URL: url}, nil
+	s := &state{}
+	if err := json.Unmarshal(e.Value, s); err != nil || s.URL != url || s.Version != stateVersion {
+		s = &state{URL: url}
 	}
+	s.rev = e.Revision
 	return s, nil
 }
 
+// save stores the state, unless somebody else has stored one since it was
+// loaded: then it is his feed, and the answer is [pipeline.ErrConflict] or
+// [pipeline.ErrExists].
 func (s *state) save(ctx context.Context, kv pipeline.KV) error {
 	s.Version = stateVersion
 	b, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("save state of %s: %w", s.URL, err)
 	}
-	if _, err := kv.Put(ctx, stateKey(s.URL), b); err != nil {
+	rev, err := kv.Update(ctx, stateKey(s.URL), b, s.rev)
+	if err != nil {
 		return fmt.Errorf("save state of %s: %w", s.URL, err)
 	}
+	s.rev = rev
 	return nil
 }
 
