@@ -21,7 +21,7 @@ func newDead() *cobra.Command {
 90 days. List them, look at one, mend the cause and replay, or drop.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 there are none.`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q: want dead list, show, replay or drop", args[0])
 			}

@@ -118,14 +118,14 @@ func printArticle(w io.Writer, a pipeline.Article) {
 	b := block{
 		head:    pad(plain(a.Lang), 2) + "  " + pad(clip(plain(a.Source), demoSource), demoSource) + "  ",
 		title:   title,
-		details: []string{strings.Join(a.Entities(), " ")},
+		details: []string{plain(strings.Join(a.Entities(), " "))},
 	}
 	_ = b.write(w) // who does not look on misses nothing
 }
 
 // printAlert prints one line, on a narrow terminal wrapped below itself.
 func printAlert(w io.Writer, a pipeline.Alert) {
-	title, sentence := plain(a.Article.Title), plain(a.Receipt.Sentence)
+	title, sentence := plain(a.Title()), plain(a.Receipt.Sentence)
 	b := block{head: "ALERT  ", title: plain(a.WatchName) + ": " + title}
 	if sentence != title {
 		b.title += " - " + quote(clip(sentence, maxText))

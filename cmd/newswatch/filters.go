@@ -47,7 +47,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
 			}
 			parsed, err := feeds.Parse(body, base, contentType, feeds.ParseOptions{Feed: base, Now: time.Now()})
 			if err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %s: %v\n", args[0], err)
+				what := strings.TrimSuffix(err.Error(), ": "+base) // which is said already
+				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %s: %s\n", args[0], what)
 				return errNothing
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())
@@ -60,7 +61,11 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 not a feed, or one without items.`,
 			for _, r := range parsed.Repairs {
 				fmt.Fprintf(cmd.ErrOrStderr(), "repaired: %s\n", r)
 			}
+			if parsed.Lost > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "lost: %d items that nothing could be made of\n", parsed.Lost)
+			}
 			if len(parsed.Items) == 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "newswatch: %s: a feed without items\n", args[0])
 				return errNothing
 			}
 			return nil
@@ -90,6 +95,10 @@ func readFeed(ctx context.Context, stdin io.Reader, from string, private bool) (
 	}
 	defer c.Close()
 	resp, err := c.Get(ctx, fetch.Request{URL: from, AllowPrivate: private})
+	var refused *fetch.Error
+	if errors.As(err, &refused) && refused.Class == fetch.ClassPrivate && !private {
+		return nil, "", "", fmt.Errorf("%w (--allow-private allows it)", err)
+	}
 	if err != nil {
 		return nil, "", "", err
 	}

@@ -34,6 +34,7 @@ var errNothing = errors.New("nothing found")
 
 func main() { os.Exit(run(os.Args[1:])) }
 
+// run is the program: it returns the exit code.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -41,8 +42,14 @@ func run(args []string) int {
 		<-ctx.Done()
 		stop()
 	}()
-	root := newRoot()
+	return execute(ctx, newRoot(), args)
+}
+
+// execute runs the command that args name and says on standard error what went
+// wrong.
+func execute(ctx context.Context, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
+	stderr := root.ErrOrStderr()
 	usage := true // until a command runs, what goes wrong is wrong use
 	onRun(root, func() { usage = false })
 	cmd, err := root.ExecuteContextC(ctx)
@@ -52,10 +59,10 @@ func run(args []string) int {
 	case errors.Is(err, errNothing):
 		return exitNothing
 	case usage:
-		fmt.Fprintf(os.Stderr, "newswatch: %v\nTry `%s --help`.\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "newswatch: %v\nTry `%s --help`.\n", err, cmd.CommandPath())
 		return exitUsage
 	}
-	fmt.Fprintf(os.Stderr, "newswatch: %v\n", err)
+	fmt.Fprintf(stderr, "newswatch: %v\n", err)
 	var p *client.Problem // only newswatch itself says so: nothing there has another error
 	if errors.As(err, &p) && p.Status == http.StatusNotFound {
 		return exitNothing

@@ -73,7 +73,11 @@ func span(d time.Duration) string {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%d days", d/(24*time.Hour))
 	case d >= time.Minute:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		text := d.Round(time.Second).String()
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		return text
 	case d >= time.Second:
 		return d.Round(100 * time.Millisecond).String()
 	}
@@ -142,12 +146,12 @@ func writeArticle(w io.Writer, a struct {
 // alertBlock is an alert in a list.
 func alertBlock(a pipeline.Alert) block {
 	why := plain(a.WatchName)
-	if sentence := plain(a.Receipt.Sentence); sentence != plain(a.Article.Title) {
+	if sentence := plain(a.Receipt.Sentence); sentence != plain(a.Title()) {
 		why += ": " + quote(sentence)
 	}
 	return block{
 		head:    a.Queued.Local().Format(minute) + "  " + pad(plain(a.State), 6) + "  ",
-		title:   plain(a.Article.Title),
+		title:   plain(a.Title()),
 		details: []string{why, plain(a.ID)},
 	}
 }
@@ -165,14 +169,21 @@ func writeAlert(w io.Writer, a pipeline.Alert) error {
 			matched = append(matched, what)
 		}
 	}
+	var since, lastGood time.Time
+	if a.Feed != nil {
+		since, lastGood = a.Feed.Since, a.Feed.LastGood
+	}
 	err := fields(w,
 		"watch", a.WatchName+" ("+a.Watch+")",
 		"state", a.State,
-		"title", a.Article.Title,
+		"title", a.Title(),
 		"url", a.Article.URL,
+		"source", a.SourceID(),
 		"sentence", a.Receipt.Sentence,
 		"query", a.Receipt.Query,
 		"matched", strings.Join(matched, ", "),
+		"since", stamp(since),
+		"last good", stamp(lastGood),
 		"published", stamp(a.Receipt.Published),
 		"first seen", stamp(a.Receipt.FirstSeen),
 		"queued", after(a.Queued, a.Receipt.FirstSeen),

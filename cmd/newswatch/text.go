@@ -81,6 +81,9 @@ func wrap(s string, n, lines int) []string {
 		out = append(out, strings.TrimRight(s[:at], " "))
 		s = strings.TrimLeft(s[at:], " ")
 	}
+	if s == "" && len(out) > 0 {
+		return out
+	}
 	return append(out, s)
 }
 
