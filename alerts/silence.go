@@ -133,23 +133,8 @@ func silenceSentence(src *catalog.Source, ev pipeline.FeedEvent) string {
 		what = "a feed fails"
 	}
 	s := fmt.Sprintf("%s: %s since %s", cmp.Or(src.Name, src.ID), what, ev.Since.UTC().Format("2 Jan 2006 15:04 UTC"))
-	if ev.Usual > 0 {
-		s += ", while " + lapse(ev.Usual) + " is the longest it usually leaves"
-	}
 	if ev.Reason != "" {
 		s += ": " + ev.Reason
 	}
 	return s
-}
-
-// lapse is a duration in the unit that fits.
-func lapse(d time.Duration) string {
-	switch {
-	case d < 2*time.Hour:
-		return strconv.Itoa(int(d.Round(time.Minute)/time.Minute)) + " min"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d.Round(time.Hour)/time.Hour)) + " h"
-	default:
-		return strconv.Itoa(int(d.Round(24*time.Hour)/(24*time.Hour))) + " days"
-	}
 }

@@ -86,9 +86,9 @@ func TestSilenceAlert(t *testing.T) {
 func TestSilenceOfAQuietFeed(t *testing.T) {
 	c := sourcesAndWatches(catalog.Watch{ID: "w", Kind: "silence"})
 	ev := failing("xinhua", "https://www.news.cn/rss")
-	ev.Kind, ev.Reason, ev.Usual = pipeline.FeedQuiet, "no new item for 26 h", 90*time.Minute
+	ev.Kind, ev.Reason, ev.Usual = pipeline.FeedQuiet, "nothing new for 26 h; the longest gap it usually leaves is 90 min", 90*time.Minute
 	a := silence(t, c, ev)[0]
-	if got, want := a.Receipt.Sentence, "新华社: a feed has gone quiet since 30 Mar 2026 10:00 UTC, while 90 min is the longest it usually leaves: no new item for 26 h"; got != want {
+	if got, want := a.Receipt.Sentence, "新华社: a feed has gone quiet since 30 Mar 2026 10:00 UTC: nothing new for 26 h; the longest gap it usually leaves is 90 min"; got != want {
 		t.Errorf("sentence %q\nwant %q", got, want)
 	}
 	if got, want := a.Title(), "Feed has gone quiet: https://www.news.cn/rss"; got != want {

@@ -152,9 +152,8 @@ func (s *Server) feedView(f FeedStatus) feedView {
 	if f.Status > 0 {
 		say("Answered", strings.TrimSpace(strconv.Itoa(f.Status)+" "+http.StatusText(f.Status)))
 	}
-	say("Trouble", strings.ReplaceAll(f.Class, "_", " "))
 	if !f.Since.IsZero() {
-		at("Since", f.Since, "")
+		at("Trouble since", f.Since, "")
 	}
 	if f.Error != f.Reason {
 		say("Error", f.Error)

@@ -53,7 +53,7 @@ func TestEveryPage(t *testing.T) {
 		{"sources narrowed to none", "sources", "/sources?tag=weekly", 200, []string{"0 sources", "No source is like that"}},
 		{"sources, no such page", "error", "/sources?page=9", 404, []string{"There is no page 9"}},
 		{"sources, no page", "error", "/sources?page=x", 400, nil},
-		{"source that fails", "source", "/sources/vestnik", 200, []string{"HTTP 403: the site refuses us", "Answered 403 Forbidden", "Last good answer 1 day ago", "Failures in a row 7", "Since 1 day ago", "Error GET https://vestnik.example/rss: 403", "There may be feeds at https://vestnik.example/feed.xml", "Медведев в Учжэне", "All its articles"}},
+		{"source that fails", "source", "/sources/vestnik", 200, []string{"HTTP 403: the site refuses us", "Answered 403 Forbidden", "Last good answer 1 day ago", "Failures in a row 7", "Trouble since 1 day ago", "Error GET https://vestnik.example/rss: 403", "There may be feeds at https://vestnik.example/feed.xml", "Медведев в Учжэне", "All its articles"}},
 		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
 		{"source that has moved", "source", "/sources/pacific-wire", 200, []string{"It has moved to https://wire.example/world.xml and is asked there now", "asked more often", "Next poll"}},
 		{"no such source", "error", "/sources/nobody", 404, []string{"there is no such thing"}},

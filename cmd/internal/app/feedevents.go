@@ -1,10 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"time"
@@ -27,23 +27,16 @@ const (
 // only then may the poller take the event as told. An alert that is there
 // already, because of a restart or another process, is stored.
 func (a *App) feedEvent(ctx context.Context, ev pipeline.FeedEvent) error {
-	lg := a.lg.With("component", "feed events")
-	level := slog.LevelWarn
-	if ev.Kind == pipeline.FeedRecovered {
-		level = slog.LevelInfo
-	}
 	raised, err := alerts.Silence(a.catalog.Snapshot(), ev, time.Now())
 	if err != nil {
 		// The other watches speak all the same.
-		lg.Error("watches left out", "error", err)
+		a.lg.Error("watches left out", "component", "feed events", "error", err)
 	}
 	for _, al := range raised {
 		if err := publishAlert(ctx, a.node, al); err != nil {
 			return fmt.Errorf("feed %s: alert %s: %w", ev.Feed, al.ID, err)
 		}
 	}
-	lg.Log(ctx, level, "feed", "event", ev.Kind, "source", ev.Source, "url", ev.Feed,
-		"reason", ev.Reason, "since", ev.Since, "last_good", ev.LastGood, "alerts", len(raised))
 	return nil
 }
 
@@ -97,10 +90,11 @@ func (a *App) Feeds(ctx context.Context, source string) ([]web.FeedStatus, error
 // feedStatus is a feed's health as the web shows it.
 func feedStatus(f feeds.FeedHealth) web.FeedStatus {
 	return web.FeedStatus{
-		Source: f.Source, URL: f.URL, State: f.State, Reason: f.Error, Failures: int(math.Ceil(f.Failures)),
-		LastOK: f.LastGood, NextDue: f.NextDue, LastPoll: f.LastPoll, Status: f.Status, Class: f.Class,
-		IntervalS: int64(f.Interval / time.Second), Items: f.Items, Listed: f.Listed, Newest: f.Newest,
-		Format: f.Format, Title: f.Title, Repairs: f.Repairs, Held: f.Held,
+		Source: f.Source, URL: f.URL, State: f.State, Reason: cmp.Or(f.Reason, f.Error), Error: f.Error, Since: f.Since,
+		Failures: int(math.Ceil(f.Failures)), LastOK: f.LastGood, NextDue: f.NextDue, LastPoll: f.LastPoll, Status: f.Status, Class: f.Class,
+		IntervalS: int64(f.Interval / time.Second), Items: f.Items, Listed: f.Listed, Newest: f.Newest, UsualS: int64(f.Usual / time.Second),
+		Format: f.Format, Title: f.Title, Repairs: f.Repairs, Suggestions: f.Suggestions,
+		MovedTo: f.MovedTo, MovedUsed: f.MovedUsed, Held: f.Held, Matching: f.Matching,
 	}
 }
 
@@ -112,7 +106,7 @@ func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
 		if !f.LastPoll.IsZero() {
 			st.Polled++
 		}
-		if f.State == feeds.StateFailing {
+		if f.Failing() {
 			st.Failing = append(st.Failing, feedStatus(f))
 		}
 	}
