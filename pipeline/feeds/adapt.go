@@ -237,8 +237,8 @@ func (a *adapter) item(gi *gofeed.Item, o any, n int) pipeline.Item {
 
 // link is the address of the article: the first of many places that holds one.
 func (a *adapter) link(gi *gofeed.Item, o any, about string) string {
-	var refs []string
-	refs = append(refs, extValue(gi.Extensions, "feedburner", "origLink"))
+	var most [8]string
+	refs := append(most[:0], extValue(gi.Extensions, "feedburner", "origLink"))
 	if e, ok := o.(*gatom.Entry); ok {
 		for _, l := range e.Links {
 			if l.Rel == "alternate" && (l.Type == "" || strings.Contains(l.Type, "html")) {
@@ -415,6 +415,9 @@ func (a *adapter) namesNoArticle(it *pipeline.Item) bool {
 // else: all, so that no item's key depends on which others are listed with it.
 // repeated is told of each that is not kept.
 func apart(items []pipeline.Item, repeated func(*pipeline.Item)) []pipeline.Item {
+	if haveOwnKeys(items) {
+		return items
+	}
 	groups := make(map[string][]*pipeline.Item, len(items)) // the distinct items of a key
 	var out []*pipeline.Item
 	for i := range items {
@@ -443,6 +446,14 @@ func apart(items []pipeline.Item, repeated func(*pipeline.Item)) []pipeline.Item
 		}
 	}
 	return kept
+}
+
+func haveOwnKeys(items []pipeline.Item) bool {
+	seen := make(map[string]bool, len(items))
+	for i := range items {
+		seen[items[i].Key] = true
+	}
+	return len(seen) == len(items)
 }
 
 // tellApart gives the items keys by the first of their features that all of

@@ -62,6 +62,9 @@ func (d *dater) learn(feeds []*gofeed.Feed) {
 	var ahead time.Duration
 	for _, f := range feeds {
 		for _, it := range f.Items {
+			if it.PublishedParsed != nil && !it.PublishedParsed.After(d.now) {
+				continue // gofeed, too, takes a date without a zone for UTC
+			}
 			t, zoned, ok := parseDate(it.Published, d.lang, 0)
 			if over := t.Sub(d.now); ok && !zoned && over > ahead && over <= widestZone {
 				ahead = over
@@ -97,9 +100,14 @@ type dated struct {
 // pick takes the first date that can be true; without one, the first sight.
 func (d *dater) pick(given ...dated) (time.Time, pipeline.DateSource) {
 	for _, g := range given {
-		t, _, ok := parseDate(g.raw, d.lang, d.zone)
-		if !ok && g.parsed != nil {
-			t, ok = *g.parsed, true
+		var t time.Time
+		ok := g.parsed != nil
+		if ok && isUsual(g.raw) {
+			t = *g.parsed
+		} else if own, _, read := parseDate(g.raw, d.lang, d.zone); read {
+			t, ok = own, true
+		} else if ok {
+			t = *g.parsed
 		}
 		switch {
 		case !ok || t.Unix() <= 86400:
@@ -112,6 +120,23 @@ func (d *dater) pick(given ...dated) (time.Time, pipeline.DateSource) {
 	}
 	d.counts["none"]++
 	return d.now, pipeline.DateFromFirstSeen
+}
+
+// isUsual says whether the date ends in a zone that gofeed reads as we do: an
+// offset of four digits right after the clock, GMT, or Z.
+func isUsual(s string) bool {
+	s = strings.TrimSpace(s)
+	if len(s) < 20 || len(s) > 40 {
+		return false
+	}
+	if clock, ok := strings.CutSuffix(s, " GMT"); ok {
+		return isDigit(clock[len(clock)-1])
+	}
+	if s[len(s)-1] == 'Z' {
+		return isDigit(s[len(s)-2]) && s[4] == '-' && s[10] == 'T'
+	}
+	n := len(s) - len(" +0300")
+	return s[n] == ' ' && (s[n+1] == '+' || s[n+1] == '-') && digits(s[n+2:]) == 4 && isDigit(s[n-1])
 }
 
 // parseDate reads a date as feeds write them, in English, Russian, Ukrainian

@@ -271,28 +271,28 @@ func (d *document) scan() error {
 			depth--
 			i += 2
 		default:
-			t, selfClosed, ok := readTag(b, i)
+			nameEnd, end, ok := tagAt(b, i)
 			if !ok {
 				i++
 				continue
 			}
 			if d.root.name == "" {
-				d.root = t
-			} else if d.isItem(t.name) {
+				d.root = tag{start: i, end: end, name: string(b[i+1 : nameEnd])}
+			} else if d.isItem(string(b[i+1 : nameEnd])) {
 				if len(d.items) == MaxItems {
 					d.text = b[:i]
 					d.repairs = append(d.repairs, "items_cut")
 					d.text = append(bytes.Clone(d.text), d.closing(i)...)
 					return nil
 				}
-				d.items = append(d.items, t)
+				d.items = append(d.items, tag{start: i, end: end, name: string(b[i+1 : nameEnd])})
 			}
-			if !selfClosed {
+			if b[end-2] != '/' {
 				if depth++; depth > maxDepth {
 					return ErrTooDeep
 				}
 			}
-			i = t.end
+			i = end
 		}
 	}
 	return nil
@@ -331,33 +331,41 @@ func (d *document) isItem(name string) bool {
 
 // readTag reads the start tag at i, which holds "<".
 func readTag(b []byte, i int) (t tag, selfClosed, ok bool) {
+	nameEnd, end, ok := tagAt(b, i)
+	if !ok {
+		return tag{}, false, false
+	}
+	return tag{start: i, end: end, name: string(b[i+1 : nameEnd])}, b[end-2] == '/', true
+}
+
+// tagAt is where the name of the start tag at i ends, and the tag.
+func tagAt(b []byte, i int) (nameEnd, end int, ok bool) {
 	n := i + 1
 	for n < len(b) && isNameByte(b[n]) {
 		n++
 	}
 	if n == i+1 || b[i+1] >= '0' && b[i+1] <= '9' || b[i+1] == '-' || b[i+1] == '.' {
-		return tag{}, false, false
+		return 0, 0, false
 	}
-	name := string(b[i+1 : n])
 	// A ">" inside a quoted value ends no tag; but a quote that never closes
 	// before the next tag is a stray one.
 	for j := n; j < len(b); j++ {
 		switch c := b[j]; c {
 		case '>':
-			return tag{start: i, end: j + 1, name: name}, b[j-1] == '/', true
+			return n, j + 1, true
 		case '<':
-			return tag{}, false, false
+			return 0, 0, false
 		case '"', '\'':
 			k := bytes.IndexByte(b[j+1:], c)
 			if k < 0 {
-				return tag{}, false, false
+				return 0, 0, false
 			}
 			if lt := bytes.IndexByte(b[j+1:j+1+k], '<'); lt < 0 {
 				j += k + 1
 			}
 		}
 	}
-	return tag{}, false, false
+	return 0, 0, false
 }
 
 func isNameByte(c byte) bool {
