@@ -1,12 +1,17 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
 // A Hook is a path below which strangers call, without a token and by whatever
@@ -68,6 +73,7 @@ type discoverInput struct {
 }
 
 func (s *Server) routeDiscover() {
+	s.routeFeedList()
 	// The command line's feeds add, and the page that adds a source.
 	huma.Register(s.api, op(http.MethodPost, "/feeds:discover", "discover-feeds", "catalog", "Find the feeds of a site; nothing is stored"),
 		func(ctx context.Context, in *discoverInput) (*struct{ Body Discovery }, error) {
@@ -97,7 +103,7 @@ func (s *Server) known(d *Discovery) {
 	for _, src := range s.deps.Catalog.Snapshot().Sources {
 		for _, f := range src.Feeds {
 			for i := range d.Feeds {
-				if sameFeed(d.Feeds[i].URL, f.URL) {
+				if catalog.FeedKey(d.Feeds[i].URL) == catalog.FeedKey(f.URL) {
 					d.Feeds[i].Source = src.ID
 				}
 			}
@@ -105,12 +111,50 @@ func (s *Server) known(d *Discovery) {
 	}
 }
 
-// sameFeed says whether two addresses are one feed: one over http and over
-// https is, and one with and without a slash at its end.
-func sameFeed(x, y string) bool {
-	bare := func(u string) string {
-		_, rest, _ := strings.Cut(u, "://")
-		return strings.TrimSuffix(rest, "/")
-	}
-	return bare(x) == bare(y)
+type feedsInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Items wanted."`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before."`
+	State  string `query:"state" doc:"Only feeds in this state: new, ok, failing…"`
 }
+
+func (s *Server) routeFeedList() {
+	// The command line's feeds list.
+	huma.Register(s.api, op(http.MethodGet, "/feeds", "list-feeds", "operation", "Every feed and how it does, by source and address"),
+		func(ctx context.Context, in *feedsInput) (*listOutput[FeedStatus], error) {
+			if s.deps.Catalog == nil || s.deps.Feeds == nil {
+				return nil, notHere("Feeds")
+			}
+			health, err := s.deps.Feeds.Feeds(ctx, "")
+			if err != nil {
+				return nil, s.problemOf(ctx, "Feeds", err)
+			}
+			last, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+			if err != nil {
+				return nil, newProblem(http.StatusBadRequest, "The cursor is not one this list gave.")
+			}
+			bySource := make(map[string][]FeedStatus)
+			for _, h := range health {
+				bySource[h.Source] = append(bySource[h.Source], h)
+			}
+			var page []FeedStatus
+			sources := s.deps.Catalog.Snapshot().Sources
+			for i := range sources {
+				of := feedsOf(&sources[i], bySource[sources[i].ID])
+				slices.SortFunc(of, func(x, y FeedStatus) int { return cmp.Compare(x.URL, y.URL) })
+				for _, f := range of {
+					if in.State != "" && f.State != in.State || feedPlace(f) <= string(last) {
+						continue
+					}
+					if len(page) == in.Limit {
+						return newList(page, base64.RawURLEncoding.EncodeToString([]byte(feedPlace(page[len(page)-1])))), nil
+					}
+					page = append(page, f)
+				}
+			}
+			return newList(page, ""), nil
+		})
+}
+
+// feedPlace orders feeds by source, then address: ids have no character as low
+// as the one between.
+func feedPlace(f FeedStatus) string { return f.Source + "\n" + f.URL }

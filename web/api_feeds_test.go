@@ -37,7 +37,7 @@ func TestDiscover(t *testing.T) {
 		}
 		return Discovery{
 			URL:   url,
-			Feeds: []DiscoveredFeed{{URL: "http://wire.example/rss/", Format: "rss 2.0"}, {URL: "https://wire.example/new", Format: "atom 1.0"}},
+			Feeds: []DiscoveredFeed{{URL: "http://wire.example/rss", Format: "rss 2.0"}, {URL: "https://wire.example/new", Format: "atom 1.0"}},
 			Tried: []DiscoveryFailed{{URL: url, Result: "it is a page, not a feed"}},
 		}, nil
 	}}
@@ -104,4 +104,57 @@ func TestHook(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Every feed comes once, in pages of any size, and with its state.
+func TestFeedList(t *testing.T) {
+	w := newWorld(t)
+	deps := Deps{Catalog: w, Feeds: feedsFunc(func(source string) []FeedStatus {
+		return []FeedStatus{
+			{Source: "jiangnan", URL: "https://jiangnan.example/feed", State: "ok"},
+			{Source: "vestnik", URL: "https://vestnik.example/rss", State: "failing", Reason: "it is a page"},
+		}
+	})}
+	s, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), deps, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(query string) (list[FeedStatus], int) {
+		req := httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/feeds?"+query, nil)
+		rec := httptest.NewRecorder()
+		s.Handler().ServeHTTP(rec, req)
+		var l list[FeedStatus]
+		_ = json.Unmarshal(rec.Body.Bytes(), &l)
+		return l, rec.Code
+	}
+	for _, limit := range []string{"1", "2", "50"} {
+		var got []string
+		for cursor := ""; ; {
+			l, code := get("limit=" + limit + "&cursor=" + cursor)
+			if code != 200 {
+				t.Fatalf("%d", code)
+			}
+			for _, f := range l.Items {
+				got = append(got, f.Source+" "+f.State)
+			}
+			if cursor = l.NextCursor; cursor == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff([]string{"jiangnan ok", "pacific-wire " + unknownFeed, "vestnik failing"}, got); diff != "" {
+			t.Errorf("limit %s (-want +got):\n%s", limit, diff)
+		}
+	}
+	if l, _ := get("state=failing"); len(l.Items) != 1 || l.Items[0].Reason != "it is a page" {
+		t.Errorf("failing: %+v", l)
+	}
+	if _, code := get("cursor=%21"); code != 400 {
+		t.Errorf("a cursor of somebody else: %d", code)
+	}
+}
+
+type feedsFunc func(source string) []FeedStatus
+
+func (f feedsFunc) Feeds(_ context.Context, source string) ([]FeedStatus, error) {
+	return f(source), nil
 }

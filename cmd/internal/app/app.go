@@ -52,6 +52,7 @@ type App struct {
 	client  *fetch.Client // fetch and extract
 	tagger  *tagger       // extract and web
 	poller  *feeds.Poller // fetch
+	websub  *feeds.WebSub // fetch, where hubs can call
 	extract *extractors.Extractor
 	stories *stories.Assigner
 	index   *index.Index
@@ -206,10 +207,9 @@ func (a *App) parts() []part {
 	add := func(name string, run func(context.Context) error) { ps = append(ps, part{name, run}) }
 	if a.poller != nil {
 		// One process polls at a time: two would ask every host twice.
-		add("feeds", func(ctx context.Context) error {
-			return a.node.Hold(ctx, "feeds", func(ctx context.Context, _ uint64) error { return a.poller.Run(ctx) })
-		})
+		add("feeds", a.runFeeds)
 		add("feeds service", a.serveFeeds)
+		add("find service", a.serveFind)
 	}
 	if a.extract != nil {
 		for p := range pipeline.ItemPartitions {

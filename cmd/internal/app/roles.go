@@ -36,7 +36,7 @@ func (a *App) openFetch(ctx context.Context) error {
 	cfg.Distrust = a.node.Unclean()
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
-	return nil
+	return a.openWebSub()
 }
 
 func (a *App) serveFeeds(ctx context.Context) error {

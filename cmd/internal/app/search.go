@@ -20,6 +20,7 @@ const (
 	serviceArticle = "article" // id → pipeline.Article
 	serviceIndex   = "index"   // nothing → web.IndexStatus
 	serviceFeeds   = "feeds"   // nothing → []feeds.FeedHealth
+	serviceFind    = "find"    // findRequest → *feeds.Finding
 )
 
 // serve offers fn under the name until ctx is done: JSON in, JSON out.

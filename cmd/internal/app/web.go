@@ -23,7 +23,11 @@ func (a *App) openWeb() error {
 	if a.ln == nil {
 		return nil
 	}
-	deps := web.Deps{Status: a.status, Ready: a.ready}
+	hook, err := a.hook()
+	if err != nil {
+		return err
+	}
+	deps := web.Deps{Status: a.status, Ready: a.ready, Hook: hook}
 	if a.opts.has(RoleWeb) {
 		remote := remoteIndex{a.node}
 		deps.Searcher, deps.Articles = remote, remote
@@ -33,6 +37,7 @@ func (a *App) openWeb() error {
 		deps.Catalog = a.catalog
 		deps.Editor = a.catalog
 		deps.Feeds = a
+		deps.Discover = a.discover
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
