@@ -159,9 +159,15 @@ func (s *Server) feedView(f FeedStatus) feedView {
 		say("Error", f.Error)
 	}
 	if f.Failures > 0 {
-		say("Failures in a row", number(f.Failures))
+		say("Failures", number(f.Failures))
 	}
-	at("Next poll", f.NextDue, "–")
+	next := s.moment(f.NextDue)
+	if d := f.NextDue.Sub(s.now()); !f.NextDue.IsZero() && d > 0 {
+		next.Age = "in " + about(d)
+	} else if !f.NextDue.IsZero() {
+		next.Age = "due"
+	}
+	v.Facts = append(v.Facts, feedFact{Name: "Next poll", At: &next})
 	if f.IntervalS > 0 {
 		say("Every", about(time.Duration(f.IntervalS)*time.Second))
 	}

@@ -264,6 +264,9 @@ func (s *Server) sourceRow(src *catalog.Source, of []FeedStatus, counts map[stri
 		}
 	}
 	row.LastOK = s.moment(last.LastOK)
+	if last.LastOK.IsZero() && len(of) > 0 && of[0].State != unknownFeed {
+		row.LastOK.Age = "never"
+	}
 	if len(of) > 0 {
 		row.rank = stateRank(of[0].State)
 		if badState(of[0].State) {
