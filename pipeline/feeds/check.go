@@ -296,8 +296,13 @@ func lasting(address string, hops []fetch.Redirect) string {
 
 // Plainly says in words why there are no items, and what can be done about it.
 func Plainly(err error) (problem, advice string) {
-	var fe *fetch.Error
+	var (
+		fe   *fetch.Error
+		busy *fetch.BusyError
+	)
 	switch {
+	case errors.As(err, &busy):
+		return fmt.Sprintf("its host is to be left alone for %v", busy.Wait.Round(time.Second)), "Try again then."
 	case errors.Is(err, ErrHTML):
 		return "it is a page, not a feed", "`newswatch feeds add` finds the feeds of a page."
 	case errors.Is(err, ErrNotFeed):
