@@ -222,7 +222,7 @@ func (p *Poller) Matched(feed string) {
 	}
 	now := p.wall()
 	before := f.Match.at(now)
-	f.Match = match{Score: min(before+1, maxMatch), Time: now}
+	f.Match = &match{Score: min(before+1, maxMatch), Time: now}
 	f.matched = true
 	if before < 0.5 && f.every == 0 && f.Trouble == nil && f.index >= 0 {
 		if soon := f.LastPoll.Add(f.Interval / 2); soon.Before(f.due) {
@@ -414,9 +414,7 @@ func (p *Poller) firstDue(f *feed, s *state, now time.Time) time.Time {
 func (f *feed) remember(s *state) {
 	m := f.Match
 	f.record = s.record
-	if m.Time.After(f.Match.Time) {
-		f.Match = m // matched during the poll
-	}
+	f.Match = newer(f.Match, m) // it may have matched during the poll
 }
 
 // rehome moves a feed that has moved to its new host's heap; it is on none now.

@@ -39,9 +39,7 @@ func (p *Poller) obtain(ctx context.Context, f *feed) (*state, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f.rev = s.rev
-	if f.Match.Time.After(s.Match.Time) {
-		s.Match = f.Match
-	}
+	s.Match = newer(s.Match, f.Match)
 	return s, nil
 }
 
@@ -49,9 +47,7 @@ func (p *Poller) obtain(ctx context.Context, f *feed) (*state, error) {
 // has changed. The answer is whether it is stored, or will be.
 func (p *Poller) keep(ctx context.Context, f *feed, s *state, soon bool) bool {
 	p.mu.Lock()
-	if f.Match.Time.After(s.Match.Time) {
-		s.Match = f.Match
-	}
+	s.Match = newer(s.Match, f.Match)
 	f.matched = false
 	f.remember(s)
 	f.held, f.offline = 0, 0

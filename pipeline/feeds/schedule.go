@@ -100,7 +100,7 @@ func (s *state) measure(p *Parsed, fresh func(i int) bool, now time.Time) {
 	for i := len(p.Items) - 1; i >= 0; i-- {
 		it := &p.Items[i]
 		t := it.Published
-		if undated := t.IsZero() || t.After(now) || t.Equal(it.FirstSeen); undated {
+		if it.PublishedFrom != pipeline.DateFromFeed || t.After(now) {
 			if first {
 				continue // when it was published is anybody's guess
 			}
@@ -138,11 +138,19 @@ type match struct {
 	Time  time.Time `json:"time,omitzero"` // that Score is of
 }
 
-func (m match) at(now time.Time) float64 {
-	if m.Score == 0 {
+func (m *match) at(now time.Time) float64 {
+	if m == nil {
 		return 0
 	}
 	return m.Score * math.Exp2(-max(now.Sub(m.Time), 0).Hours()/matchHalf.Hours())
+}
+
+// newer is the later of two matches.
+func newer(a, b *match) *match {
+	if a == nil || b != nil && b.Time.After(a.Time) {
+		return b
+	}
+	return a
 }
 
 // spread is a share of d that is always the same for one address: feeds that

@@ -148,7 +148,7 @@ func ours(full int, matches float64) policy {
 		if len(doc) >= leastCrowd {
 			s.turned(doc[len(doc)/2], at)
 		}
-		s.Match = match{Score: matches, Time: at}
+		s.Match = &match{Score: matches, Time: at}
 		return s.interval(0, at, cfg)
 	}
 }

@@ -33,6 +33,7 @@ type state struct {
 	BodyHash     string `json:"body_hash,omitempty"` // of the last body all of whose items are published
 	Hashes       hashes `json:"items,omitempty"`     // of the items published
 
+	Next     time.Time `json:"next,omitzero"`      // when it is due
 	Began    time.Time `json:"began,omitzero"`     // first poll
 	LastFull time.Time `json:"last_full,omitzero"` // last unconditional one
 	LastBody time.Time `json:"last_body,omitzero"` // last answer with a body
@@ -51,13 +52,11 @@ type state struct {
 // A record is the part of a state that stays in memory: what the schedule and
 // Health need.
 type record struct {
-	Next     time.Time     `json:"next,omitzero"`      // when it is due
-	Interval time.Duration `json:"interval,omitempty"` // between the last poll and that
+	Interval time.Duration `json:"interval,omitempty"` // between the last poll and the next
 	LastPoll time.Time     `json:"last_poll,omitzero"`
 	LastGood time.Time     `json:"last_good,omitzero"` // last answer that was of use, 304 included
 	Newest   time.Time     `json:"newest,omitzero"`    // publication of its newest item
 	Usual    time.Duration `json:"usual,omitempty"`    // the longest gap between two items it usually leaves
-	Match    match         `json:"match,omitzero"`
 
 	Failures float64 `json:"failures,omitempty"` // weighed, since the last good answer
 	Fails    int32   `json:"fails,omitempty"`    // counted
@@ -69,6 +68,7 @@ type record struct {
 	Title  string   `json:"title,omitempty"`   // of the last document
 	Repair []string `json:"repairs,omitempty"` // of the last document
 
+	Match   *match   `json:"match,omitempty"`   // nil: it has never had anything to say of what is tracked
 	Trouble *trouble `json:"trouble,omitempty"` // nil: the last poll was good
 	Failing *spell   `json:"failing,omitempty"` // told of; nil: nothing to tell
 	Quiet   *spell   `json:"quiet,omitempty"`   // told of
