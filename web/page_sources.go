@@ -46,8 +46,16 @@ type sourceRow struct {
 	Feeds         []feedCount
 	Trouble       string // what is wrong with the worst of its feeds
 	LastOK        moment
+}
 
-	rank int
+// A foundSource is a source that is asked for, with what it is sorted by. Only
+// those of the page shown become rows.
+type foundSource struct {
+	src    *catalog.Source
+	feeds  []FeedStatus // the worst first
+	counts map[string]int
+	rank   int
+	name   string // lower case
 }
 
 type feedCount struct {
@@ -150,8 +158,10 @@ func (s *Server) feedHealth(r *http.Request, source string) (map[string][]FeedSt
 		return nil, false
 	}
 	of := make(map[string][]FeedStatus)
-	for _, f := range all {
-		of[f.Source] = append(of[f.Source], f)
+	for from, to := 0, 0; from < len(all); from = to { // they come source by source
+		for to = from; to < len(all) && all[to].Source == all[from].Source; to++ {
+		}
+		of[all[from].Source] = all[from:to:to]
 	}
 	return of, true
 }
@@ -161,7 +171,7 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 	langs, countries, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	found := map[string]int{} // feeds by state
 	states := map[string]bool{FeedFailing: true, FeedQuiet: true, FeedOK: true, FeedNew: true}
-	var rows []sourceRow
+	var all []foundSource
 	for i := range c.Sources {
 		src := &c.Sources[i]
 		langs[src.Lang], countries[src.Country] = true, true
@@ -185,21 +195,31 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 				found[state] += n
 			}
 		}
-		rows = append(rows, s.sourceRow(src, of, counts, f))
+		one := foundSource{src, of, counts, stateRank(noFeeds), strings.ToLower(cmp.Or(src.Name, src.ID))}
+		if len(of) > 0 {
+			one.rank = stateRank(of[0].State)
+		}
+		all = append(all, one)
 	}
-	slices.SortStableFunc(rows, func(a, b sourceRow) int {
-		return cmp.Or(a.rank-b.rank, strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
+	slices.SortStableFunc(all, func(a, b foundSource) int {
+		return cmp.Or(a.rank-b.rank, strings.Compare(a.name, b.name))
 	})
-	page.Total = count(len(rows), "source", "sources")
+	page.Total = count(len(all), "source", "sources")
 	for _, state := range byRank(maps.Keys(found)) {
 		page.Feeds = append(page.Feeds, fact{state, number(found[state])})
 	}
-	from := min((at-1)*sourcesShown, len(rows))
-	to := min(from+sourcesShown, len(rows))
-	if len(rows) > sourcesShown {
-		page.Where = number(from+1) + "–" + number(to) + " of " + number(len(rows))
+	from := len(all)
+	if at <= len(all)/sourcesShown+1 {
+		from = min((at-1)*sourcesShown, len(all))
 	}
-	if to < len(rows) {
+	to := min(from+sourcesShown, len(all))
+	if len(all) > sourcesShown {
+		page.Where = number(from+1) + "–" + number(to) + " of " + number(len(all))
+	}
+	for _, one := range all[from:to] {
+		page.Rows = append(page.Rows, s.sourceRow(one, f))
+	}
+	if to < len(all) {
 		page.Next = f.url(at + 1)
 	}
 	if at > 1 {
@@ -208,7 +228,6 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 	if f != (sourceFilter{}) {
 		page.Clear = "/sources"
 	}
-	page.Rows = rows[from:to]
 	page.States = choices(f.State, byRank(maps.Keys(states)), func(v string) string { return v })
 	page.Langs = choices(f.Lang, slices.Sorted(maps.Keys(langs)), langName)
 	page.Country = choices(f.Country, slices.Sorted(maps.Keys(countries)), countryName)
@@ -219,26 +238,25 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 // feedsOf is the feeds the source has by the catalog, each with its state where
 // that is known, the worst first.
 func feedsOf(src *catalog.Source, health []FeedStatus) []FeedStatus {
-	known := make(map[string]FeedStatus, len(health))
-	for _, h := range health {
-		known[h.URL] = h
+	known := make(map[string]int, len(health)) // places in health
+	for i := range health {
+		known[health[i].URL] = i
 	}
 	out := make([]FeedStatus, len(src.Feeds))
 	for i, fd := range src.Feeds {
-		h, ok := known[fd.URL]
-		if !ok {
-			h = FeedStatus{Source: src.ID, URL: fd.URL, State: unknownFeed}
+		if at, ok := known[fd.URL]; ok {
+			out[i] = health[at]
+		} else {
+			out[i] = FeedStatus{Source: src.ID, URL: fd.URL, State: unknownFeed}
 		}
-		out[i] = h
 	}
 	slices.SortStableFunc(out, func(a, b FeedStatus) int { return stateRank(a.State) - stateRank(b.State) })
 	return out
 }
 
-func (s *Server) sourceRow(src *catalog.Source, of []FeedStatus, counts map[string]int, f sourceFilter) sourceRow {
-	row := sourceRow{
-		Name: cmp.Or(src.Name, src.ID), URL: sourceURL(src.ID), rank: stateRank(noFeeds),
-	}
+func (s *Server) sourceRow(one foundSource, f sourceFilter) sourceRow {
+	src, of, counts := one.src, one.feeds, one.counts
+	row := sourceRow{Name: cmp.Or(src.Name, src.ID), URL: sourceURL(src.ID)}
 	if src.Lang != "" {
 		row.Lang = langName(src.Lang)
 	}
@@ -267,11 +285,8 @@ func (s *Server) sourceRow(src *catalog.Source, of []FeedStatus, counts map[stri
 	if last.LastOK.IsZero() && len(of) > 0 && of[0].State != unknownFeed {
 		row.LastOK.Age = "never"
 	}
-	if len(of) > 0 {
-		row.rank = stateRank(of[0].State)
-		if badState(of[0].State) {
-			row.Trouble = why(of[0])
-		}
+	if len(of) > 0 && badState(of[0].State) {
+		row.Trouble = why(of[0])
 	}
 	return row
 }

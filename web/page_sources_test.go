@@ -78,7 +78,7 @@ func TestSourcesAreFiltered(t *testing.T) {
 }
 
 // many is a world of n sources, every tenth with a failing feed.
-func many(t *testing.T, n int) *world {
+func many(t testing.TB, n int) *world {
 	w := newWorld(t)
 	c := &catalog.Catalog{}
 	w.feeds = nil
@@ -123,6 +123,15 @@ func TestSourcesByThePage(t *testing.T) {
 	for _, want := range []string{"230 sources · 201–230 of 230", "23 failing", "207 ok", "Sources before"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %s", want, got)
+		}
+	}
+}
+
+func BenchmarkSourcesPage(b *testing.B) {
+	s := serverOf(b, many(b, 100_000).deps(), Config{})
+	for b.Loop() {
+		if res := get(s, "/sources?page=7"); res.Code != 200 {
+			b.Fatal(res.Code)
 		}
 	}
 }

@@ -52,6 +52,7 @@ func TestEveryPage(t *testing.T) {
 		{"sources", "sources", "/sources", 200, []string{"3 sources", "1 failing", "1 quiet", "1 ok", "HTTP 403: the site refuses us", "nothing new for 50 h; the longest gap it usually leaves is 5 h", "Вестник связи", "Chinese"}},
 		{"sources narrowed to none", "sources", "/sources?tag=weekly", 200, []string{"0 sources", "No source is like that"}},
 		{"sources, no such page", "error", "/sources?page=9", 404, []string{"There is no page 9"}},
+		{"sources, far beyond", "error", "/sources?page=9223372036854775807", 404, nil},
 		{"sources, no page", "error", "/sources?page=x", 400, nil},
 		{"source that fails", "source", "/sources/vestnik", 200, []string{"HTTP 403: the site refuses us", "Answered 403 Forbidden", "Last good answer 1 day ago", "Failures 7", "Next poll in 60 min", "Trouble since 1 day ago", "Error GET https://vestnik.example/rss: 403", "There may be feeds at https://vestnik.example/feed.xml", "Медведев в Учжэне", "All its articles"}},
 		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
