@@ -71,7 +71,7 @@ func TestBenchmarkTable(t *testing.T) {
 	if !*benchmarks {
 		t.Skip("run with -benchmarks to measure")
 	}
-	const rounds = 9
+	const rounds = 5
 	bodies, size := benchFiles(t)
 	cs := contenders()
 	cpu := make([][]float64, len(cs))

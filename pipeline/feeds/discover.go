@@ -63,7 +63,7 @@ func Discover(body []byte, base string) []Found {
 		return []Found{{URL: base, Title: p.Title, Type: kind, Why: WhyIsFeed}}
 	}
 	d := &discovery{seen: make(map[string]bool)}
-	if u, err := url.Parse(strings.TrimSpace(base)); err == nil && isWeb(u.String()) {
+	if u, err := url.Parse(strings.TrimSpace(base)); err == nil && isWeb(u.String()) && u.Hostname() != "" {
 		d.page = u
 	}
 	text := toUTF8(body[:min(len(body), maxBody)], "").text
@@ -91,7 +91,8 @@ type discovery struct {
 
 func (d *discovery) add(f Found) {
 	key := strings.TrimSuffix(f.URL, "/")
-	if f.URL == "" || d.seen[key] || len(d.found) == maxFound {
+	u, err := url.Parse(f.URL)
+	if err != nil || u.Hostname() == "" || d.seen[key] || len(d.found) == maxFound {
 		return
 	}
 	d.seen[key] = true
@@ -157,7 +158,7 @@ func attributes(z *html.Tokenizer, more bool) map[string]string {
 // head reads a <base> or a <link>.
 func (d *discovery) head(tag atom.Atom, at map[string]string) {
 	if tag == atom.Base {
-		if u, err := url.Parse(resolve(d.page, at["href"])); err == nil && isWeb(u.String()) {
+		if u, err := url.Parse(resolve(d.page, at["href"])); err == nil && isWeb(u.String()) && u.Hostname() != "" {
 			d.base = u
 		}
 		return
@@ -169,7 +170,9 @@ func (d *discovery) head(tag atom.Atom, at map[string]string) {
 	}
 	switch kind := feedType(at["type"]); {
 	case slices.Contains(rels, "canonical") && d.canonical == nil:
-		d.canonical, _ = url.Parse(href)
+		if u, err := url.Parse(href); err == nil && u.Hostname() != "" {
+			d.canonical = u
+		}
 	case kind != "" && (slices.Contains(rels, "alternate") || slices.Contains(rels, "feed")) && !isComments(href, at["title"]):
 		d.links = append(d.links, Found{URL: href, Title: at["title"], Type: kind, Why: WhyLink})
 	}

@@ -97,7 +97,7 @@ func FuzzDiscover(f *testing.F) {
 			if f.Why == WhyIsFeed {
 				continue // the address that was given
 			}
-			if u, err := url.Parse(f.URL); err != nil || u.Host == "" || !isWeb(f.URL) {
+			if u, err := url.Parse(f.URL); err != nil || u.Hostname() == "" || !isWeb(f.URL) {
 				t.Errorf("no address: %q (%s): %v", f.URL, f.Why, err)
 			}
 			if strings.ToValidUTF8(f.Title, "") != f.Title {

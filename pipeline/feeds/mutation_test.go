@@ -180,3 +180,31 @@ func says(p *Parsed, text string) bool {
 func saysAlone(g *gofeed.Feed, text string) bool {
 	return text == "" || slices.ContainsFunc(g.Items, func(it *gofeed.Item) bool { return strings.Contains(it.Title+it.Content, text) })
 }
+
+// FuzzSalvage breaks a document at will: what salvage makes of it must be
+// feeds, and what was whole before the break must still be there.
+func FuzzSalvage(f *testing.F) {
+	for _, junk := range []string{"", "<", "]]>", "<![CDATA[", "<!--", "</item>", "<item>", "</channel>", "&#x1a;", "<a b=c.d>", "<item a='", "\x00", "</title><title>"} {
+		f.Add([]byte(junk), []byte(junk))
+	}
+	whole := `<item><title>whole</title><link>https://e.com/1</link></item>`
+	f.Fuzz(func(t *testing.T, between, within []byte) {
+		body := rssOf(whole + `<item><title>` + string(within) + `</title><link>https://e.com/2</link></item>` + string(between) +
+			`<item><title>last</title><link>https://e.com/3</link></item>`)
+		p, err := Parse([]byte(body), "https://e.com/f", "", ParseOptions{Now: corpusNow})
+		if err != nil {
+			return // the charset that the junk makes of it, too deep
+		}
+		checkItems(t, "salvaged", p)
+		if !slices.ContainsFunc(p.Items, func(it pipeline.Item) bool { return strings.Contains(it.Title, "whole") || it.URL == "https://e.com/1" }) {
+			t.Errorf("the whole item is lost; repairs %v, %d items", p.Repairs, len(p.Items))
+		}
+		d := &document{text: []byte(body)}
+		if err := d.scan(); err == nil {
+			for _, c := range d.chunks() {
+				_ = (&salvager{doc: d}).cutEnd(c)
+				_ = escapeFields(escapeStray(c))
+			}
+		}
+	})
+}
