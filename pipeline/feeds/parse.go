@@ -8,8 +8,9 @@
 //
 // A [Poller] keeps the catalog's feeds on a schedule, fetches them with
 // conditional requests, publishes what is new and remembers what it has
-// published. It owns the keys of the feeds bucket: the first 16 hex digits of
-// the SHA-256 of a feed's address.
+// published. [WebSub] subscribes feeds at the hubs they name and publishes what
+// those push. The keys of the feeds bucket are this package's: the first 16 hex
+// digits of the SHA-256 of a feed's address, and websub.<id> of a subscription.
 package feeds
 
 import (
