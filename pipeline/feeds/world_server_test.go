@@ -373,6 +373,7 @@ type shelf struct {
 	there map[string]bool
 	items map[string]int // URL → versions
 	took  time.Duration
+	cut   func() // called after the next item is there, once
 }
 
 func newShelf(took time.Duration) *shelf {
@@ -392,6 +393,10 @@ func (s *shelf) publish(ctx context.Context, it pipeline.Item) error {
 	}
 	s.there[it.Key+it.Content] = true
 	s.items[it.URL]++
+	if s.cut != nil {
+		s.cut()
+		s.cut = nil
+	}
 	return nil
 }
 
