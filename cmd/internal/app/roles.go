@@ -34,6 +34,7 @@ func (a *App) openFetch(ctx context.Context) error {
 	// After a crash of the machine a validator may have outlived the items it
 	// vouches for: every feed is then asked once without.
 	cfg.Distrust = a.node.Unclean()
+	cfg.OnEvent = a.feedEvent
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
 	return a.openWebSub()
