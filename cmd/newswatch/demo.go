@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +53,7 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 				}
 				defer os.RemoveAll(cfg.Data)
 			}
-			ln, err := listenNewsroom()
+			ln, err := listenNewsroom(data)
 			if err != nil {
 				return err
 			}
@@ -94,9 +96,40 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 	return cmd
 }
 
-// listenNewsroom prefers a fixed port, so that with --data a second run meets
-// the articles of the first again.
-func listenNewsroom() (net.Listener, error) {
+// listenNewsroom listens where the outlets are served. The catalog in a data
+// folder has their addresses, so the folder also keeps the one they had first:
+// elsewhere a second run would find none of them.
+func listenNewsroom(data string) (net.Listener, error) {
+	if data == "" {
+		return listenAnywhere()
+	}
+	file := filepath.Join(data, "newsroom")
+	addr, err := os.ReadFile(file)
+	if err == nil {
+		ln, err := net.Listen("tcp", strings.TrimSpace(string(addr)))
+		if err != nil {
+			return nil, fmt.Errorf("the newsroom of %s: %w", data, err)
+		}
+		return ln, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.MkdirAll(data, 0o750); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	ln, err := listenAnywhere()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, []byte(ln.Addr().String()+"\n"), 0o640); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return ln, nil
+}
+
+// listenAnywhere prefers an address that is the same each time.
+func listenAnywhere() (net.Listener, error) {
 	ln, err := net.Listen("tcp", newsroomAddr)
 	if err != nil {
 		ln, err = net.Listen("tcp", "127.0.0.1:0")

@@ -28,10 +28,14 @@ import (
 )
 
 // patience bounds every wait of a script: far more than it ever takes.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
-	time.Local = time.UTC // as TZ is for the processes that scripts start
+	// Times are printed in local time. It is read when first needed, so this
+	// comes early enough, and holds for the processes that scripts start.
+	if err := os.Setenv("TZ", "UTC"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"newswatch": func() { os.Exit(run(os.Args[1:])) },
 	})
