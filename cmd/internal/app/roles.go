@@ -35,9 +35,41 @@ func (a *App) openFetch(ctx context.Context) error {
 	// vouches for: every feed is then asked once without.
 	cfg.Distrust = a.node.Unclean()
 	cfg.OnEvent = a.feedEvent
+	cfg.Discover = suggest
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
 	return a.openWebSub()
+}
+
+// suggest lists the feeds a page names, guesses apart.
+func suggest(page []byte, base string) []string {
+	var urls []string
+	for _, f := range feeds.Discover(page, base) {
+		if f.Why != feeds.WhyWellKnown {
+			urls = append(urls, f.URL)
+		}
+	}
+	return urls
+}
+
+// runMatched tells the poller which feeds list articles about what is tracked:
+// it polls them more often.
+func (a *App) runMatched(ctx context.Context) error {
+	return pipeline.Stage[pipeline.Article, struct{}]{
+		Name:      "matched",
+		In:        pipeline.Articles,
+		Workers:   1,
+		Pending:   256,
+		Exclusive: true,
+		Handle: func(_ context.Context, art pipeline.Article) ([]struct{}, error) {
+			if art.Revision == 1 && len(art.Mentions) > 0 {
+				for _, feed := range art.Feeds {
+					a.poller.Matched(feed)
+				}
+			}
+			return nil, nil
+		},
+	}.Run(ctx, a.node)
 }
 
 func (a *App) serveFeeds(ctx context.Context) error {

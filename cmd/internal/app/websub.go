@@ -49,6 +49,7 @@ func (a *App) runFeeds(ctx context.Context) error {
 	return a.node.Hold(ctx, "feeds", func(ctx context.Context, _ uint64) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return a.poller.Run(ctx) })
+		g.Go(func() error { return a.runMatched(ctx) })
 		if a.websub != nil {
 			g.Go(func() error { return a.websub.Run(ctx) })
 		}
