@@ -291,7 +291,7 @@ func SitemapsOf(robots []byte) []string {
 		}
 		u := resolve(nil, value)
 		switch {
-		case u == "" || slices.Contains(news, u) || slices.Contains(others, u):
+		case !isWeb(u) || slices.Contains(news, u) || slices.Contains(others, u):
 		case strings.Contains(strings.ToLower(u), "news"):
 			news = append(news, u)
 		case len(others) < maxSitemaps:
