@@ -72,7 +72,7 @@ func (p *Parsed) Explain() []string {
 	for _, r := range p.Repairs {
 		say("repaired: %s", repairText[r])
 	}
-	if p.Format == "sitemapindex" {
+	if p.Format == formatIndex {
 		say("sitemaps: %d", len(p.Sitemaps))
 	} else {
 		say("items: %d", len(p.Items))

@@ -112,7 +112,8 @@ func (q *poll) ask(now time.Time) {
 	}
 	q.req.URL, q.check = s.ask(now)
 	since := now.Sub(s.LastFull)
-	lied := !s.Lied.IsZero() && now.Sub(s.Lied) < liesFor
+	// What a sitemap index lists changes without the index.
+	lied := !s.Lied.IsZero() && now.Sub(s.Lied) < liesFor || s.Format == formatIndex
 	// A time in the future is of a clock that was set back.
 	if q.distrust || lied || since < 0 || since >= fullEvery+spread(q.f.url, fullSpread) {
 		q.full = true
@@ -128,12 +129,17 @@ func (q *poll) take(ctx context.Context, resp *fetch.Response) (outcome string, 
 	s := q.s
 	sum := sha256.Sum256(resp.Body)
 	hash := hex.EncodeToString(sum[:16])
-	if hash == s.BodyHash && !q.distrust {
+	if hash == s.BodyHash && !q.distrust && s.Format != formatIndex {
 		return pollSame, nil
 	}
 	parsed, err := q.parseBody(ctx, resp, q.options())
 	if err != nil {
 		return "", err
+	}
+	if parsed.Format == formatIndex {
+		if err := q.children(ctx, parsed); err != nil {
+			return "", err
+		}
 	}
 	push := q.push.Load()
 	defer push.alone(q.f.url)()
@@ -200,6 +206,37 @@ func (q *poll) publishNew(ctx context.Context, parsed *Parsed, pushed map[uint64
 	}
 	q.s.Seen += stored
 	return doc, fresh, n, nil
+}
+
+// children reads the newest sitemaps of an index and makes their items the
+// index's. One that can't be had is let be, unless none can.
+func (q *poll) children(ctx context.Context, index *Parsed) error {
+	var failed error
+	listed := map[string]bool{}
+	for _, u := range index.Sitemaps[:min(len(index.Sitemaps), maxPages)] {
+		req := q.req
+		req.URL, req.ETag, req.LastModified, req.MaxWait = u, "", "", pageWait
+		resp, err := q.client.Get(ctx, req)
+		var child *Parsed
+		if err == nil {
+			child, err = q.parseBody(ctx, resp, q.options())
+		}
+		if err != nil {
+			failed = err
+			q.lg.Info("sitemap of an index not read", "url", u, "error", err)
+			continue
+		}
+		for _, it := range child.Items {
+			if !listed[it.Key] {
+				listed[it.Key] = true
+				index.Items = append(index.Items, it)
+			}
+		}
+	}
+	if len(index.Items) == 0 {
+		return failed
+	}
+	return nil
 }
 
 // pages reads further pages of the feed (RFC 5005 §3) until one has a known

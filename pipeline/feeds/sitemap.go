@@ -27,6 +27,9 @@ const (
 
 func isSitemap(root string) bool { return strings.EqualFold(localName(root), "urlset") }
 
+// formatIndex is Parsed.Format of a sitemap index.
+const formatIndex = "sitemapindex"
+
 func isSitemapIndex(root string) bool { return strings.EqualFold(localName(root), "sitemapindex") }
 
 func localName(name string) string { return name[strings.LastIndexByte(name, ':')+1:] }
@@ -46,7 +49,7 @@ type sitemapEntry struct {
 // is new.
 func (a *adapter) sitemap(doc *document) error {
 	if isSitemapIndex(doc.root.name) {
-		a.p.Format = "sitemapindex"
+		a.p.Format = formatIndex
 		a.index(doc)
 		return nil
 	}
