@@ -191,7 +191,10 @@ func (p *opmlParser) outline(t xml.StartElement, line int, folders []string) str
 		if a.Name.Space == opmlSpace {
 			name = "nw:" + name
 		}
-		attr[name] = clip(tidy(a.Value))
+		attr[name] = tidy(a.Value)
+		if name != "category" { // a list: its parts are cut, one by one
+			attr[name] = clip(attr[name])
+		}
 	}
 	title := cmp.Or(attr["title"], attr["text"])
 	address := cmp.Or(attr["xmlurl"], attr["url"])
