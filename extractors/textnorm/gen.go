@@ -17,6 +17,7 @@ import (
 	"go/format"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -297,7 +298,9 @@ func simplified(dir string) map[rune]rune {
 	}
 	direct := len(m)
 	for _, field := range []string{"kZVariant", "kSemanticVariant"} {
-		for r, list := range variants[field] {
+		// In order: what is found for one character serves those after it.
+		for _, r := range slices.Sorted(maps.Keys(variants[field])) {
+			list := variants[field][r]
 			if m[r] != 0 || gb[r] || variants["kSimplifiedVariant"][r] != nil || variants["kTraditionalVariant"][r] != nil {
 				continue
 			}
@@ -314,7 +317,7 @@ func simplified(dir string) map[rune]rune {
 		}
 	}
 	// No circles: a chain is followed to its end, a circle is cut.
-	for r := range m {
+	for _, r := range slices.Sorted(maps.Keys(m)) {
 		seen := map[rune]bool{r: true}
 		for v := m[r]; m[v] != 0; v = m[v] {
 			if seen[v] {
