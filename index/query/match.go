@@ -273,7 +273,7 @@ func mentioned(out *[]pipeline.Span, n Node, d *Doc, wanted func(pipeline.Mentio
 		if room == 0 {
 			return
 		}
-		if m.Nested || !wanted(m) {
+		if !m.Counts() || !wanted(m) {
 			continue
 		}
 		text := d.Article.Text

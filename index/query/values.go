@@ -73,7 +73,7 @@ func appendNew(vs []string, v string) []string {
 func distinct(ms []pipeline.Mention, value func(pipeline.Mention) string) []string {
 	var vs []string
 	for _, m := range ms {
-		if !m.Nested {
+		if m.Counts() {
 			vs = appendNew(vs, fold(value(m)))
 		}
 	}
