@@ -230,7 +230,7 @@ func collect(out *[]pipeline.Span, n Node, d *Doc) {
 		}
 	case *Keyword:
 		switch n.Field {
-		case FieldEntity:
+		case FieldEntity, FieldAbout:
 			mentioned(out, n, d, func(m pipeline.Mention) bool { return fold(m.Entity) == n.Value })
 		case FieldKind:
 			mentioned(out, n, d, func(m pipeline.Mention) bool { return fold(m.Kind) == n.Value })

@@ -21,6 +21,14 @@ func Values(a *pipeline.Article, field string) []string {
 	switch field {
 	case FieldEntity:
 		return distinct(a.Mentions, func(m pipeline.Mention) string { return m.Entity })
+	case FieldAbout:
+		salience := a.Salience()
+		return distinct(a.Mentions, func(m pipeline.Mention) string {
+			if salience[m.Entity] < pipeline.AboutSalience {
+				return ""
+			}
+			return m.Entity
+		})
 	case FieldKind:
 		return distinct(a.Mentions, func(m pipeline.Mention) string { return m.Kind })
 	case FieldSource:
