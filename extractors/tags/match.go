@@ -1,6 +1,7 @@
 package tags
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -105,6 +106,8 @@ func separator(text []byte, a, b textnorm.Word) byte {
 		return sepHard
 	case len(gap) == 1 && gap[0] == '.':
 		return sepSoft
+	case brackets(gap):
+		return sepBracket
 	case string(gap) == ". ":
 		// After an initial a name goes on, after a word the sentence ends.
 		if _, n := utf8.DecodeRune(text[a.Start:a.End]); int32(n) == a.End-a.Start {
@@ -129,6 +132,11 @@ func separator(text []byte, a, b textnorm.Word) byte {
 		return sepHard
 	}
 	return sep
+}
+
+// brackets reports whether a gap is brackets and spaces.
+func brackets(gap []byte) bool {
+	return bytes.ContainsAny(gap, "()") && len(bytes.Trim(gap, "() ")) == 0
 }
 
 // styleOf tells how a headline is written.
@@ -170,8 +178,14 @@ func (t *tagger) scan(which int) {
 	for i, w := range f.folded.Words {
 		at, size := int(f.starts[i]), int(w.End-w.Start)
 		if w.Class&textnorm.Bounded != 0 {
-			if key := wordKey(load(f.canon[at:]), size); tab.maybe(key) {
+			v := load(f.canon[at:])
+			if key := wordKey(v, size); tab.maybe(key) {
 				t.try(which, i, at, key)
+			}
+			if n := size - yearLen; n > 0 && w.Class&textnorm.Digit != 0 && f.yearAt(at+n) {
+				if key := wordKey(v, n); tab.maybe(key) {
+					t.try(which, i, at, key)
+				}
 			}
 			continue
 		}
@@ -195,6 +209,23 @@ func (t *tagger) scan(which int) {
 	}
 }
 
+// yearLen is the length of a year.
+const yearLen = 4
+
+// yearAt reports whether a word of canonical text ends with the year of this or
+// the last century at a place in it, after a letter: names of events are written
+// so (WCG2011).
+func (f *field) yearAt(at int) bool {
+	c := f.canon
+	if at < 1 || at+yearLen >= len(c) || !isSep(c[at+yearLen]) || c[at-1] >= '0' && c[at-1] <= '9' || isSep(c[at-1]) {
+		return false
+	}
+	if century := string(c[at : at+2]); century != "19" && century != "20" {
+		return false
+	}
+	return c[at+2] >= '0' && c[at+2] <= '9' && c[at+3] >= '0' && c[at+3] <= '9'
+}
+
 // charLen is the length of the character that begins with c.
 func charLen(c byte) int {
 	switch {
@@ -215,7 +246,7 @@ func (t *tagger) try(which, i, at int, key uint64) {
 	for ; form >= floor && form >= 0; form = int(tab.parent[form]) {
 		end := at + int(tab.off[form+1]-tab.off[form])
 		extra := tab.extra[form]
-		if c := f.canon[end]; extra&endsFree == 0 && c != sepSoft && c != sepComma && c != sepHard {
+		if extra&endsFree == 0 && !isSep(f.canon[end]) && !f.yearAt(end) {
 			continue // in the middle of a word
 		}
 		j := i + int(extra&^endsFree)

@@ -76,7 +76,7 @@ type part struct {
 	text   string // folded
 	want   byte
 	class  textnorm.Class
-	sep    byte   // before it: a space, or a comma
+	sep    byte   // before it: sepSoft, sepComma or sepBracket
 	hyphen bool   // a hyphen follows
 	camel  []part // where it is written YotaPhone: its halves
 }
@@ -91,8 +91,11 @@ func split(f *textnorm.Folded, text string) []part {
 		p.want = want(w, text[s:e])
 		if i > 0 {
 			gap := string(f.Text[f.Words[i-1].End:w.Start])
-			if strings.Contains(gap, ",") {
-				p.sep = ','
+			switch {
+			case brackets([]byte(gap)):
+				p.sep = sepBracket
+			case strings.Contains(gap, ","):
+				p.sep = sepComma
 			}
 			parts[i-1].hyphen = gap == "-"
 		}

@@ -19,7 +19,13 @@ const (
 	sepSoft  = ' '
 	sepComma = ','
 	sepHard  = '\n'
+	// sepBracket stands where a bracket opens or closes: in names that have one, too.
+	sepBracket = '('
+	seps       = " ,("
 )
+
+// isSep reports whether a byte of canonical text sets words apart.
+func isSep(c byte) bool { return c == sepSoft || c == sepComma || c == sepHard || c == sepBracket }
 
 // table finds the longest of many forms at a place of canonical text.
 //
@@ -155,7 +161,7 @@ func (t *table) add(form string, senses int) {
 	t.text = append(t.text, form...)
 	t.off = append(t.off, uint32(len(t.text)))
 	t.senses = append(t.senses, uint32(senses))
-	extra := uint8(strings.Count(form, " ") + strings.Count(form, ","))
+	extra := uint8(strings.Count(form, " ") + strings.Count(form, ",") + strings.Count(form, "("))
 	r, _ := utf8.DecodeLastRuneInString(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded == 0 {
 		extra |= endsFree
@@ -186,13 +192,13 @@ func (t *table) link() {
 func formKey(form []byte) (key uint64, short bool) {
 	r, size := utf8.DecodeRune(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded != 0 {
-		if n := bytes.IndexAny(form, " ,"); n >= 0 {
+		if n := bytes.IndexAny(form, seps); n >= 0 {
 			return wordKey(load(form), n), false
 		}
 		return wordKey(load(form), len(form)), false
 	}
 	next, n := utf8.DecodeRune(form[size:])
-	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && next != sepSoft && next != sepComma {
+	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && next != sepSoft && next != sepComma && next != sepBracket {
 		return freeKey(load(form), size+n), false
 	}
 	return freeKey(load(form), size), true

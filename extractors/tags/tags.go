@@ -15,7 +15,7 @@ import (
 
 // rulesVersion changes with the rules, so that what was tagged by older ones is
 // known.
-const rulesVersion = "1"
+const rulesVersion = "2"
 
 // A Matcher finds the mentions of the entities it was compiled from.
 type Matcher struct {
