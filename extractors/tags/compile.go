@@ -12,8 +12,7 @@ import (
 type compiler struct {
 	m        *Matcher
 	warnings []Warning
-	free     []entry  // for the table
-	firsts   []uint64 // keys of first words, for the trie's bitmap
+	free     []entry // for the table
 	owners   map[string]int32
 
 	folded   textnorm.Folded
@@ -119,19 +118,14 @@ func (c *compiler) add(id int32, v *variant) (other int32) {
 		}
 		s := m.lexicon.stem(p, v.how, extra)
 		c.ends = append(c.ends, s.ends)
-		text := []byte(p.text[:len(p.text)-s.cut])
-		k := stemKey(text, len(text))
+		k := stemKey([]byte(p.text[:len(p.text)-s.cut]))
 		if i == 0 {
 			key = k
 		} else {
 			*place |= 1
 			key = pathKey(key, k, p.sep)
 		}
-		had := m.trie.used
 		place = m.trie.place(key)
-		if i == 0 && m.trie.used > had {
-			c.firsts = append(c.firsts, key)
-		}
 	}
 	other = -1
 	for at := int32(*place>>1) - 1; at >= 0; at = m.patterns[at].next {
@@ -185,7 +179,7 @@ func (c *compiler) addFree(id int32, v *variant) (other int32) {
 
 func (c *compiler) finish() *Matcher {
 	m := c.m
-	m.trie.finish(c.firsts)
+	m.trie.finish()
 	m.table = newTable(c.free, m.patterns)
 	m.lexicon.known, m.lexicon.texts = nil, nil
 	m.names = slices.Clip(m.names)

@@ -2,6 +2,7 @@ package tags
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -82,7 +83,7 @@ func (t *tagger) reset(m *Matcher, title, text, lang string) {
 func (f *field) read(name, source string, tab *table) {
 	f.name, f.source, f.made, f.terms = name, source, false, f.terms[:0]
 	f.folded.Fold(source)
-	f.text = f.folded.Text[:min(len(f.folded.Text)+8, cap(f.folded.Text))]
+	f.text = f.folded.Text[:min(len(f.folded.Text)+16, cap(f.folded.Text))]
 	f.canon, f.starts = f.canon[:0], f.starts[:0]
 	words := f.folded.Words
 	if tab.len() == 0 || !slices.ContainsFunc(words, func(w textnorm.Word) bool { return w.Class&textnorm.Bounded == 0 }) {
@@ -199,7 +200,7 @@ func (t *tagger) scan(which int) {
 			}
 		default:
 			if trie {
-				t.step(which, i, i, 0)
+				t.step(which, i, i, 0, 0)
 			}
 			if tab.whole && len(f.canon) > 0 {
 				at := int(f.starts[i])
@@ -212,56 +213,83 @@ func (t *tagger) scan(which int) {
 }
 
 // step looks for names of which the words from the i-th to the one before the
-// j-th led to the place parent, with the j-th. It tries each length the stem of
-// that may have.
-func (t *tagger) step(which, i, j int, parent uint64) {
-	f, m := &t.fields[which], t.m
+// j-th led to the place parent, with the j-th after sep.
+func (t *tagger) step(which, i, j int, parent uint64, sep byte) {
+	f := &t.fields[which]
 	w := &f.folded.Words[j]
-	start, stop := int(w.Start), int(w.End)
-	reach := m.lexicon.reach[f.text[stop-1]]
-	if t.wild != 0 {
-		reach |= m.lexicon.wildReach
-	}
-	var sep byte
-	if i < j {
-		sep = f.separator(j - 1)
-	}
-	t.stems(which, i, j, parent, sep, reach, stop)
-	if stop-start > yearLen && w.Class&textnorm.Digit != 0 && yearAt(f.text[start:stop]) {
-		stop -= yearLen
-		t.stems(which, i, j, parent, sep, m.lexicon.reach[f.text[stop-1]], stop)
+	t.stems(which, i, j, parent, sep, int(w.End))
+	if w.Class&textnorm.Digit != 0 && w.End-w.Start > yearLen && yearAt(f.text[w.Start:w.End]) {
+		t.stems(which, i, j, parent, sep, int(w.End)-yearLen)
 	}
 }
 
-// stems is step for the j-th word up to stop.
-func (t *tagger) stems(which, i, j int, parent uint64, sep byte, reach uint8, stop int) {
-	f, m := &t.fields[which], t.m
-	words := f.folded.Words
-	start := int(words[j].Start)
-	for end := stop; end > start; {
+// stems is step for the j-th word up to stop. It tries each length the stem of that
+// may have.
+func (t *tagger) stems(which, i, j int, parent uint64, sep byte, stop int) {
+	text, trie := t.fields[which].text, &t.m.trie
+	bitmap, shift := trie.bitmap, trie.shift
+	start := int(t.fields[which].folded.Words[j].Start)
+	reach := t.m.lexicon.reach[reachAt(text, start, stop)]
+	if t.wild != 0 {
+		reach |= t.m.lexicon.wildReach
+	}
+	long := start+16 > len(text) // has to be hashed the long way
+	var first, second, h uint64
+	if !long {
+		first = binary.LittleEndian.Uint64(text[start:])
+		if stop-start > 8 {
+			second = binary.LittleEndian.Uint64(text[start+8:])
+			h = mix(multiplier^first, multiplier3)
+		}
+	}
+	for end := stop; ; reach >>= 1 {
 		if reach&1 != 0 {
-			key := stemKey(f.text[start:], end-start)
+			var key uint64
+			switch n := end - start; {
+			case long || n > 16:
+				key = stemKey(text[start:end])
+			case n > 8:
+				key = lastKey(h, second, n-8)
+			default:
+				key = lastKey(multiplier, first, n)
+			}
 			if i < j {
 				key = pathKey(parent, key, sep)
 			}
-			if i < j || m.trie.maybe(key) {
-				if v := m.trie.find(key); v != 0 {
-					t.path[j-i] = end
-					for p := int32(v>>1) - 1; p >= 0; p = m.patterns[p].next {
-						t.found(which, i, j, stop, &m.patterns[p])
-					}
-					if v&1 != 0 && stop == int(words[j].End) && j+1 < len(words) && j-i+1 < maxWords &&
-						words[j+1].Class&textnorm.Bounded != 0 && f.separator(j) != sepHard {
-						t.step(which, i, j+1, key)
-					}
-				}
+			if at := key * multiplier >> shift; bitmap[at>>6]>>(at&63)&1 != 0 {
+				t.path[j-i] = end
+				t.reached(which, i, j, key, stop)
 			}
 		}
-		if reach >>= 1; reach == 0 {
+		if reach == 1 {
 			return
 		}
-		for end--; end > start && f.text[end]&0xC0 == 0x80; end-- {
+		for end--; text[end]&0xC0 == 0x80; end-- {
 		}
+		if end <= start {
+			return
+		}
+	}
+}
+
+// reached looks at the place the i-th to the j-th word lead to: for names that end
+// there, and for those that go on.
+func (t *tagger) reached(which, i, j int, key uint64, stop int) {
+	m := t.m
+	v := m.trie.find(key)
+	if v == 0 {
+		return
+	}
+	for p := int32(v>>1) - 1; p >= 0; p = m.patterns[p].next {
+		t.found(which, i, j, stop, &m.patterns[p])
+	}
+	f := &t.fields[which]
+	words := f.folded.Words
+	if v&1 == 0 || j+1 >= len(words) || j-i+1 >= maxWords || stop != int(words[j].End) || words[j+1].Class&textnorm.Bounded == 0 {
+		return
+	}
+	if sep := f.separator(j); sep != sepHard {
+		t.step(which, i, j+1, key, sep)
 	}
 }
 

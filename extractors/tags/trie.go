@@ -16,8 +16,7 @@ type trie struct {
 	values []uint32 // index of the first pattern plus one, shifted left by one; bit 0: names go on from here
 	used   int
 
-	// bitmap says no for most words no name begins with: bits of the keys of
-	// first words.
+	// bitmap says no for most words no name begins or goes on with.
 	bitmap []uint64
 	shift  uint
 }
@@ -25,8 +24,8 @@ type trie struct {
 const (
 	multiplier2 = 0xA0761D6478BD642F
 	multiplier3 = 0xE7037ED1A0B428DB
-	bitmapBits  = 24 // for each first word
-	maxBitmap   = 1 << 25
+	bitmapBits  = 16 // for each key
+	maxBitmap   = 1 << 24
 )
 
 func mix(a, b uint64) uint64 {
@@ -34,25 +33,20 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// stemKey is the hash of t[:n]. It is fastest where eight more bytes follow.
-func stemKey(t []byte, n int) uint64 {
-	h := uint64(n) ^ multiplier
-	for n > 8 {
-		h = mix(h^binary.LittleEndian.Uint64(t), multiplier2)
-		t, n = t[8:], n-8
+// stemKey is the hash of a stem. As no letter has a zero byte, the last bytes are
+// padded with those.
+func stemKey(stem []byte) uint64 {
+	h := uint64(multiplier)
+	for len(stem) > 8 {
+		h = mix(h^binary.LittleEndian.Uint64(stem), multiplier3)
+		stem = stem[8:]
 	}
-	var v uint64
-	if len(t) >= 8 {
-		v = binary.LittleEndian.Uint64(t)
-		if n < 8 {
-			v &= 1<<(8*uint(n)) - 1
-		}
-	} else {
-		for i := n - 1; i >= 0; i-- {
-			v = v<<8 | uint64(t[i])
-		}
-	}
-	return max(1, mix(h^v^multiplier3, multiplier2))
+	return lastKey(h, load(stem), len(stem))
+}
+
+// lastKey ends the hash h with the first n, at most eight, bytes of v.
+func lastKey(h, v uint64, n int) uint64 {
+	return max(1, mix(h^v<<(64-8*uint(n)), multiplier2))
 }
 
 // pathKey is the key of the place reached from parent by a stem after a separator.
@@ -80,7 +74,7 @@ func (t *trie) find(key uint64) uint32 {
 	return t.values[t.at(key)]
 }
 
-// maybe reports whether a name may begin with the stem.
+// maybe reports whether there may be a place of that key.
 func (t *trie) maybe(key uint64) bool {
 	at := key * multiplier >> t.shift
 	return t.bitmap[at>>6]>>(at&63)&1 != 0
@@ -111,19 +105,21 @@ func (t *trie) resize(n int) {
 	}
 }
 
-// finish makes it as small as it runs well. Firsts are the keys of first words.
-func (t *trie) finish(firsts []uint64) {
+// finish makes it as small as it runs well.
+func (t *trie) finish() {
 	if t.used > 0 {
 		t.resize(t.used + t.used/4 + 1)
 	}
 	size := 1 << 9
-	for size < len(firsts)*bitmapBits && size < maxBitmap {
+	for size < t.used*bitmapBits && size < maxBitmap {
 		size <<= 1
 	}
 	t.bitmap = make([]uint64, size/64)
 	t.shift = uint(64 - bits.TrailingZeros(uint(size)))
-	for _, k := range firsts {
-		at := k * multiplier >> t.shift
-		t.bitmap[at>>6] |= 1 << (at & 63)
+	for _, k := range t.keys {
+		if k != 0 {
+			at := k * multiplier >> t.shift
+			t.bitmap[at>>6] |= 1 << (at & 63)
+		}
 	}
 }

@@ -104,8 +104,9 @@ type lexicon struct {
 	long  []string          // word endings that are longer than tailLetters
 
 	// reach says how many letters an ending may have (bit n: n letters) by the
-	// last byte of the word; wildReach, in articles of wild languages.
-	reach     [256]uint8
+	// last two letters of the word (reachAt); wildReach, in articles of wild
+	// languages.
+	reach     [1 << 14]uint8
 	wildReach uint8
 }
 
@@ -293,7 +294,29 @@ func (l *lexicon) set(s endings) uint16 {
 
 // reaches notes the length of an ending.
 func (l *lexicon) reaches(e string) {
-	if e != "" {
-		l.reach[e[len(e)-1]] |= 1 << utf8.RuneCountInString(e)
+	if e == "" {
+		return
 	}
+	letters := utf8.RuneCountInString(e)
+	if letters > 1 {
+		l.reach[reachAt([]byte(e), 0, len(e))] |= 1 << letters
+		return
+	}
+	for before := range 64 { // of the stem
+		l.reach[int(e[len(e)-1])<<6|before] |= 1 << letters
+	}
+}
+
+// reachAt is the place in reach of a word text[start:stop]: the last byte of its
+// last letter, and six bits of the last of the letter before.
+func reachAt(text []byte, start, stop int) int {
+	last := text[stop-1]
+	before := stop - 2
+	if last >= utf8.RuneSelf {
+		before-- // of the letters that have endings all have two bytes
+	}
+	if before < start {
+		return int(last) << 6
+	}
+	return int(last)<<6 | int(text[before]&0x3F)
 }
