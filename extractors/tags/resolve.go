@@ -8,7 +8,8 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// license drops last names of persons whose full name is not in the article. Of
+// license drops last names of persons, and names of organizations without their
+// legal form, whose full name is not in the article. Of
 // several persons of that last name it is the one named last before it, else
 // first after it.
 func (t *tagger) license() {
@@ -40,7 +41,11 @@ func (t *tagger) license() {
 				continue
 			}
 			if h.dropped {
-				t.block(*h, blockSurname)
+				why := blockSurname
+				if h.rule != ruleSurname {
+					why = blockShort
+				}
+				t.block(*h, why)
 			} else if h.dropped = distance(full[t.m.names[h.name].entity], t.place(*h)) > best; h.dropped {
 				t.block(*h, blockNearer)
 			}
@@ -147,8 +152,8 @@ func (t *tagger) best() []hit {
 const shared = 0.7
 
 // settle weighs the entities that have the same text as a name. One whose near
-// or must words are there goes before the others; a last name or an initial goes
-// after whole names.
+// or must words are there goes before the others; a last name, an initial or a
+// variant goes after whole names.
 func (t *tagger) settle(same []hit) []hit {
 	if len(same) == 1 {
 		return same
@@ -157,7 +162,7 @@ func (t *tagger) settle(same []hit) []hit {
 		switch h.rule {
 		case ruleContext:
 			return 3
-		case ruleInitial, ruleSurname:
+		case ruleInitial, ruleSurname, ruleVariant:
 			return 1
 		}
 		return 2
