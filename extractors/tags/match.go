@@ -59,6 +59,7 @@ type hit struct {
 	words      int // of the name as found; Han names count as two
 	gated      bool
 	nested     bool
+	just       bool // the text has the capitals of the name
 	dropped    bool
 }
 
@@ -264,6 +265,9 @@ func (t *tagger) try(which, i, at int, key uint64) {
 // consider appends the hit of a sense if its conditions hold.
 func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 	f := &t.fields[which]
+	if s.rule == ruleExact || s.rule == ruleAcronym {
+		start, stop = withMarks(t.m.nameText(s.name), f.source, start, stop)
+	}
 	h := hit{field: which, start: start, end: stop, name: s.name, rule: s.rule, conf: s.conf, words: j - i + 1, gated: s.gated}
 	if f.folded.Words[i].Class&textnorm.Bounded == 0 {
 		h.words++
@@ -294,6 +298,24 @@ func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 		}
 	}
 	t.hits = append(t.hits, h)
+}
+
+// withMarks is start and end of a name found in source, with the marks that the
+// name itself begins or ends with where they stand there: U.S., Yahoo!, (中国).
+func withMarks(name, source string, start, end int) (int, int) {
+	isWord := func(r rune) bool { return textnorm.ClassOf(r)&^(textnorm.Upper|textnorm.Lower) != 0 }
+	first, last := strings.IndexFunc(name, isWord), strings.LastIndexFunc(name, isWord)
+	if first < 0 {
+		return start, end // only of characters that fold to words
+	}
+	_, n := utf8.DecodeRuneInString(name[last:])
+	if after := name[last+n:]; strings.HasPrefix(source[end:], after) {
+		end += len(after)
+	}
+	if before := name[:first]; strings.HasSuffix(source[:start], before) {
+		start -= len(before)
+	}
+	return start, end
 }
 
 // caseHolds applies the rule of capitals from the i-th word on, and what the
