@@ -37,7 +37,8 @@
 //
 // Near and not words are looked for in the same sentence and within 15 words
 // before and after the name (a Han character is a word), must words in the whole
-// article. They are found in their inflected forms.
+// article. They are found in their inflected forms. A not word that has the
+// name in it blocks it there only: 升华为, not 华为 beside it; Big Apple.
 //
 // # Names in names
 //

@@ -288,7 +288,7 @@ func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 			return
 		}
 	}
-	if r != nil && len(r.near)+len(r.not)+len(r.must) > 0 {
+	if r != nil && len(r.near)+len(r.not)+len(r.compounds)+len(r.must) > 0 {
 		if why, word := t.contextHolds(s.name, which, start, stop); why != "" {
 			t.blockContext(h, why, word)
 			return

@@ -1,6 +1,7 @@
 package tags
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,6 +56,9 @@ type rules struct {
 	near  []phrase
 	not   []phrase
 	must  []phrase
+	// compounds are the not words that have the name in them: they block it only
+	// where it is a part of one, not in the vicinity.
+	compounds []phrase
 }
 
 // rulesOf is the rules of a name, nil where it has none.
@@ -62,13 +66,35 @@ func rulesOf(n catalog.Name) *rules {
 	if !n.Exact && len(n.Near)+len(n.Not)+len(n.Must) == 0 {
 		return nil
 	}
-	return &rules{exact: n.Exact, shape: shape(n.Text), near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must)}
+	r := &rules{exact: n.Exact, shape: shape(n.Text), near: phrases(n.Near), must: phrases(n.Must)}
+	var own []string
+	if names := phrases([]string{n.Text}); len(names) > 0 {
+		own = names[0].terms
+	}
+	for _, p := range phrases(n.Not) {
+		if len(p.terms) > len(own) && p.holds(own) {
+			r.compounds = append(r.compounds, p)
+		} else {
+			r.not = append(r.not, p)
+		}
+	}
+	return r
 }
 
 // A phrase is a context word or several, as the text's terms are.
 type phrase struct {
 	terms []string
 	text  string // as the catalog has it
+}
+
+// holds reports whether the terms stand in the phrase.
+func (p phrase) holds(terms []string) bool {
+	for i := 0; i+len(terms) <= len(p.terms); i++ {
+		if slices.Equal(p.terms[i:i+len(terms)], terms) {
+			return len(terms) > 0
+		}
+	}
+	return false
 }
 
 // part is one word of a name.

@@ -40,6 +40,8 @@ func world() []catalog.Entity {
 		{ID: "yahoo", Kind: "organization", Names: names("Yahoo!")},
 		{ID: "who", Kind: "organization", Names: names("WHO")},
 		{ID: "band", Kind: "organization", Names: names("Who")},
+		{ID: "zx", Names: []catalog.Name{{Text: "中兴", Not: []string{"中兴路"}}}},
+		{ID: "zeta", Names: []catalog.Name{{Text: "Zeta", Not: []string{"Big Zeta"}}}},
 		{ID: "mfa", Kind: "organization", Names: names("МИД", "Министерство иностранных дел")},
 		{ID: "putin", Kind: "person", Names: names("Vladimir Putin", "Владимир Путин", "普京")},
 		{ID: "jackma", Kind: "person", Names: names("Jack Ma", "马云", "Джек Ма")},
@@ -165,6 +167,7 @@ func TestTag(t *testing.T) {
 		{"near decides", "Mercury is the smallest planet", "mercury-planet[Mercury]context"},
 		{"must decides", "Mercury played. " + strings.Repeat("word ", 30) + " The concerts ended", "mercury-band[Mercury]context"},
 
+		{"not with the name in it", "中兴在中兴路, the Big Zeta and Zeta", "zx[中兴]exact zeta[Zeta]exact"},
 		{"nothing", "", ""},
 		{"broken bytes", "\xff华为\xf0", "huawei[华为]exact"},
 	} {
