@@ -13,8 +13,10 @@
 // name of letters starts and ends where words do; Han, kana and Thai stand
 // anywhere; Korean may be followed by particles. Between the words of a name may
 // stand up to three characters of space, hyphen, dash, middle dot, apostrophe,
-// quote or ampersand, or a single point (Mail.Ru, J. Ma); brackets only where the
-// name has them, too. A year may be written on to a name (WCG2011).
+// quote or ampersand, or a single point (Mail.Ru, J. Ma). Other marks (a comma,
+// a bracket, the point of St. Louis, the slash of AC/DC) stand only where the name
+// has one, too; commas and points of a name may also be left out. A year may be
+// written on to a name (WCG2011).
 //
 // A capital in the name wants a capital in the text, and a name in capitals
 // wants capitals: WIC is not "wic". In a headline that is all capitals, or has

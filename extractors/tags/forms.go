@@ -49,8 +49,8 @@ func formsOf(kind string, n catalog.Name, parts []part) []form {
 	out = append(out, inflections(form{rule: ruleForm}, parts, rules, plural)...)
 	if kind == catalogPerson {
 		out = append(out, personForms(parts, rules)...)
-	} else if parts[0].sep == ' ' && slices.ContainsFunc(parts, func(p part) bool { return p.sep == ',' }) {
-		out = append(out, write(base, spaced(parts))) // Huawei, Inc. and Huawei Inc.
+	} else if slices.ContainsFunc(parts, func(p part) bool { return p.sep == sepComma || p.sep == sepPoint }) {
+		out = append(out, write(base, spaced(parts))) // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis
 	}
 	return append(out, latinForms(kind, n, parts)...)
 }
@@ -105,7 +105,7 @@ func wantsOf(parts []part) string {
 	return string(wants)
 }
 
-// spaced is the parts with commas left out.
+// spaced is the parts with spaces alone between them.
 func spaced(parts []part) []part {
 	out := slices.Clone(parts)
 	for i := range out {

@@ -1,7 +1,6 @@
 package tags
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -107,37 +106,36 @@ func separator(text []byte, a, b textnorm.Word) byte {
 		return sepHard
 	case len(gap) == 1 && gap[0] == '.':
 		return sepSoft
-	case brackets(gap):
-		return sepBracket
 	case string(gap) == ". ":
-		// After an initial a name goes on, after a word the sentence ends.
+		// After an initial a name goes on; after a word mostly the sentence ends.
 		if _, n := utf8.DecodeRune(text[a.Start:a.End]); int32(n) == a.End-a.Start {
 			return sepSoft
 		}
-		return sepHard
+		return sepPoint
 	}
 	sep, runes, lines := byte(sepSoft), 0, 0
 	for _, r := range string(gap) {
+		mark := byte(sepSoft)
 		switch r {
 		case ' ', '-', '·', '\'', '"', '&':
 		case '\n':
 			lines++
+		case '.':
+			mark = sepPoint
 		case ',':
-			sep = sepComma
+			mark = sepComma
 		default:
-			return sepHard
+			mark = sepMark
+		}
+		if strings.IndexByte(marks, mark) > strings.IndexByte(marks, sep) {
+			sep = mark
 		}
 		runes++
 	}
-	if runes > 3 || lines > 1 {
+	if runes > 3 || lines > 1 || lines > 0 && sep == sepPoint {
 		return sepHard
 	}
 	return sep
-}
-
-// brackets reports whether a gap is brackets and spaces.
-func brackets(gap []byte) bool {
-	return bytes.ContainsAny(gap, "()") && len(bytes.Trim(gap, "() ")) == 0
 }
 
 // styleOf tells how a headline is written.

@@ -102,7 +102,7 @@ type part struct {
 	text   string // folded
 	want   byte
 	class  textnorm.Class
-	sep    byte   // before it: sepSoft, sepComma or sepBracket
+	sep    byte   // before it
 	hyphen bool   // a hyphen follows
 	camel  []part // where it is written YotaPhone: its halves
 }
@@ -116,14 +116,10 @@ func split(f *textnorm.Folded, text string) []part {
 		s, e, _ := f.Source(int(w.Start), int(w.End))
 		p.want = want(w, text[s:e])
 		if i > 0 {
-			gap := string(f.Text[f.Words[i-1].End:w.Start])
-			switch {
-			case brackets([]byte(gap)):
-				p.sep = sepBracket
-			case strings.Contains(gap, ","):
-				p.sep = sepComma
+			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
+				p.sep = sepSoft
 			}
-			parts[i-1].hyphen = gap == "-"
+			parts[i-1].hyphen = string(f.Text[f.Words[i-1].End:w.Start]) == "-"
 		}
 		if w.Class&textnorm.Bounded == textnorm.Latin {
 			p.camel = camel(text[s:e])
