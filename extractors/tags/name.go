@@ -104,6 +104,7 @@ type part struct {
 	class  textnorm.Class
 	sep    byte   // before it
 	hyphen bool   // a hyphen follows
+	wide   bool   // before it stands more than may stand inside a name
 	camel  []part // where it is written YotaPhone: its halves
 }
 
@@ -117,7 +118,7 @@ func split(f *textnorm.Folded, text string) []part {
 		p.want = want(w, text[s:e])
 		if i > 0 {
 			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
-				p.sep = sepSoft
+				p.sep, p.wide = sepSoft, true
 			}
 			parts[i-1].hyphen = string(f.Text[f.Words[i-1].End:w.Start]) == "-"
 		}

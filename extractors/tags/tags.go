@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"unicode/utf8"
@@ -75,6 +76,9 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 			}
 			if len(parts) == 1 && utf8.RuneCountInString(parts[0].text) == 1 && len(n.Near)+len(n.Must) == 0 {
 				warn("is a single character: give it near or must words")
+			}
+			if slices.ContainsFunc(parts, func(p part) bool { return p.wide }) {
+				warn("has more between two words than a name may have: it is only found with a space there")
 			}
 			forms := formsOf(entity.Kind, n, parts)
 			if other, ok := owners[forms[0].text]; ok && int(other) != e {

@@ -233,7 +233,7 @@ func TestGerman(t *testing.T) {
 
 func TestSharedName(t *testing.T) {
 	m, warnings := Compile([]catalog.Entity{
-		{ID: "a", Names: names("Phoenix")}, {ID: "b", Names: names("phoenix", "Phoenix")}, {ID: "c", Names: names("!!!", "雪")}, {ID: "d", Name: "Delta"},
+		{ID: "a", Names: names("Phoenix")}, {ID: "b", Names: names("phoenix", "Phoenix")}, {ID: "c", Names: names("!!!", "雪", "Delta --- Four")}, {ID: "d", Name: "Delta"},
 	})
 	if got := brief(m.Tag("", "Phoenix and Delta", "")); got != "a[Phoenix]exact b[Phoenix]exact d[Delta]exact" {
 		t.Errorf("got %s", got)
@@ -249,6 +249,7 @@ func TestSharedName(t *testing.T) {
 		`entity b: name "phoenix": is a name of a too: both are reported, less surely`,
 		`entity c: name "!!!": has no letter or digit and is never found`,
 		`entity c: name "雪": is a single character: give it near or must words`,
+		`entity c: name "Delta --- Four": has more between two words than a name may have: it is only found with a space there`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
