@@ -1,6 +1,8 @@
 package tags
 
 import (
+	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/newswatch/newswatch/extractors/tags/tagtest"
@@ -30,6 +32,26 @@ func watched(tb testing.TB, list string, exact bool) []catalog.Entity {
 	return out
 }
 
+// cpuTime is what the process has used of the processors, in seconds: the measure
+// on a machine that does other things besides.
+func cpuTime(tb testing.TB) float64 {
+	tb.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// held is the heap in use, in megabytes.
+func held() float64 {
+	var s runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&s)
+	return float64(s.HeapAlloc) / 1e6
+}
+
 func BenchmarkTag(b *testing.B) {
 	texts, total := articles(b, 2<<20)
 	for _, c := range []struct{ name, file string }{{"100", "p100"}, {"10k", "p10k"}} {
@@ -38,12 +60,14 @@ func BenchmarkTag(b *testing.B) {
 			b.SetBytes(int64(total))
 			b.ReportAllocs()
 			mentions := 0
+			begin := cpuTime(b)
 			for b.Loop() {
 				mentions = 0
 				for _, s := range texts {
 					mentions += len(m.Tag("", s, ""))
 				}
 			}
+			b.ReportMetric(float64(total)/1e6*float64(b.N)/(cpuTime(b)-begin), "MB/cpu-s")
 			b.ReportMetric(float64(mentions), "mentions/op")
 			b.ReportMetric(float64(len(texts)), "texts/op")
 			b.ReportMetric(float64(m.Forms()), "forms")
@@ -59,10 +83,16 @@ func BenchmarkCompile(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			list := watched(b, c.file, c.exact)
 			forms := 0
+			b.ReportAllocs()
+			before, begin := held(), cpuTime(b)
+			var m *Matcher
 			for b.Loop() {
-				m, _ := Compile(list)
+				m, _ = Compile(list)
 				forms = m.Forms()
 			}
+			b.ReportMetric((cpuTime(b)-begin)/float64(b.N), "cpu-s/op")
+			b.ReportMetric(held()-before, "MB-held")
+			runtime.KeepAlive(m)
 			b.ReportMetric(float64(len(list)), "names")
 			b.ReportMetric(float64(forms), "forms")
 		})

@@ -19,7 +19,7 @@ const (
 // end of a field. It returns the rule that blocks it, with the word that did where
 // there is one; empty: none.
 func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word string) {
-	r := t.m.names[id].rules
+	r := t.m.rules[id]
 	if len(r.must) > 0 && !t.mustHolds(id) {
 		return blockMust, ""
 	}
@@ -40,7 +40,7 @@ func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word str
 func (t *tagger) mustHolds(id int32) bool {
 	holds, known := t.musts[id]
 	if !known {
-		must := t.m.names[id].rules.must
+		must := t.m.rules[id].must
 		holds = has(t.terms(inTitle), must) != "" || has(t.terms(inText), must) != ""
 		if t.musts == nil {
 			t.musts = make(map[int32]bool)

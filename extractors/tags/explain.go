@@ -155,7 +155,7 @@ func (t *tagger) blockContext(h hit, why, word string) {
 	if !t.asks(h.name) {
 		return
 	}
-	switch r := t.m.names[h.name].rules; why {
+	switch r := t.m.rules[h.name]; why {
 	case blockNear:
 		word = "none of " + listed(r.near)
 	case blockMust:

@@ -2,7 +2,6 @@ package tags
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -294,12 +293,6 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// isForm reports whether the matcher looks for a form.
-func (m *Matcher) isForm(form string) bool {
-	_, found := sort.Find(m.table.len(), func(i int) int { return strings.Compare(form, string(m.table.form(i))) })
-	return found
-}
-
 // checkMentions holds what Tag promises of any text.
 func checkMentions(t *testing.T, m *Matcher, title, text string, mentions []pipeline.Mention) {
 	t.Helper()
@@ -318,7 +311,7 @@ func checkMentions(t *testing.T, m *Matcher, title, text string, mentions []pipe
 		if x.Confidence <= 0 || x.Confidence > 1 || x.Rule == "" || x.Name == "" {
 			t.Fatalf("%q: mention %+v", field, x)
 		}
-		if form := c.canonical(x.Text); !m.isForm(form) {
+		if form := c.canonical(x.Text); !m.isForm(x.Entity, x.Name, form) {
 			t.Fatalf("%q: mention %+v is of no form: %q", field, x, form)
 		}
 		for _, y := range mentions[max(0, i-20):i] {
