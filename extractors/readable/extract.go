@@ -29,14 +29,25 @@ const (
 )
 
 // Extract reads an article from a page. An error says that there is nothing to
-// read: ErrNotHTML, ErrTooDeep or ErrPanic. A page without much of an article
-// is no error, its notes say so.
-func Extract(body []byte, opt Options) (page Page, err error) {
+// read: ErrNotHTML, ErrTooDeep or ErrPanic, or that a selector of opt.Rules is
+// none. A page without much of an article is no error, its notes say so.
+func Extract(body []byte, opt Options) (Page, error) {
+	return extract(body, opt, nil)
+}
+
+// extract is Extract that writes down what it does where trace is not nil.
+func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", ErrPanic, r)
 		}
 	}()
+	var rules selectors
+	if opt.Rules != nil {
+		if rules, err = opt.Rules.compile(); err != nil {
+			return page, fmt.Errorf("rules: %w", err)
+		}
+	}
 	if limit := cmp.Or(opt.MaxBytes, defaultBytes); len(body) > limit {
 		body = body[:limit]
 		page.Notes = append(page.Notes, NoteTruncated)
@@ -52,7 +63,19 @@ func Extract(body []byte, opt Options) (page Page, err error) {
 	}
 	g := gather(root)
 	g.describe(&page, root, opt)
-	g.body(&page, root, opt)
+	rules.dropFrom(root)
+	matched := rules.describe(&page, root, opt.Now)
+	ruled := rules.bodyText(root)
+	if !matched || rules.body != nil && ruled == "" {
+		page.Notes = append(page.Notes, NoteRules)
+	}
+	if ruled != "" {
+		page.Text, page.Method, page.Confidence = ruled, MethodRules, 1
+		page.Blocks = digests(ruled)
+		g.note(&page)
+	} else {
+		g.body(&page, root, opt, trace)
+	}
 	return page, nil
 }
 
@@ -66,11 +89,13 @@ func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 	p.Lang = primary(cmp.Or(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
 	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
 	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
+	p.AMP = g.absolute(opt.URL, g.amp)
+	p.Paywall = g.ld.paid
 	g.dates(p, root, opt)
 }
 
 // body sets the text and how it was found.
-func (g *gathered) body(p *Page, root *html.Node, opt Options) {
+func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	doc := goquery.NewDocumentFromNode(root)
 	cut(doc)
 	strip := newStripper(g, p, opt)
@@ -94,6 +119,36 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options) {
 			p.Text, p.Method = strip.top(linked), MethodJSONLD
 		}
 	}
+	p.Blocks = digests(p.Text)
+	p.Text = withoutKnown(p.Text, opt.Known)
+	p.Confidence = min(1, float64(Weight(p.Text))/(4*shortText))
+	if trace != nil {
+		trace.Votes = append(trace.Votes,
+			Vote{Method: MethodParagraphs, Weight: Weight(plain), Chosen: p.Method == MethodParagraphs},
+			Vote{Method: MethodJSONLD, Weight: Weight(g.ld.text()), Chosen: p.Method == MethodJSONLD})
+		for b := range strings.SplitSeq(p.Text, "\n\n") {
+			trace.Blocks = append(trace.Blocks, BlockTrace{Text: b, Digest: digest(b), Weight: Weight(b), Score: p.Confidence, Kept: true})
+		}
+	}
+	g.note(p)
+}
+
+// withoutKnown drops the blocks that are known of other pages of the host.
+func withoutKnown(text string, known func(uint64) bool) string {
+	if known == nil {
+		return text
+	}
+	var kept []string
+	for b := range strings.SplitSeq(text, "\n\n") {
+		if !known(digest(b)) {
+			kept = append(kept, b)
+		}
+	}
+	return strings.Join(kept, "\n\n")
+}
+
+// note says what is wrong with the text.
+func (g *gathered) note(p *Page) {
 	switch w := Weight(p.Text); {
 	case w == 0:
 		p.Text, p.Method = "", MethodNone
@@ -101,7 +156,7 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options) {
 	case w < shortText:
 		p.Notes = append(p.Notes, NoteShort)
 	}
-	if g.ld.paid {
+	if p.Paywall {
 		p.Notes = append(p.Notes, NotePaywall)
 	}
 }

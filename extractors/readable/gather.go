@@ -16,6 +16,7 @@ type gathered struct {
 	heads []string          // h1 elements, at most maxHeads
 	meta  map[string]string // name, property or itemprop in lower case → first content
 	canon string            // link rel=canonical
+	amp   string            // link rel=amphtml
 	base  string            // base href
 	ld    linked
 	props map[string]string // itemprop=datePublished… on elements other than meta
@@ -62,8 +63,11 @@ func (g *gathered) element(n *html.Node) {
 	case "base":
 		g.base = cmp.Or(g.base, attr(n, "href"))
 	case "link":
-		if g.canon == "" && strings.EqualFold(strings.TrimSpace(attr(n, "rel")), "canonical") {
+		switch rel := strings.ToLower(strings.TrimSpace(attr(n, "rel"))); {
+		case rel == "canonical" && g.canon == "":
 			g.canon = strings.TrimSpace(attr(n, "href"))
+		case rel == "amphtml" && g.amp == "":
+			g.amp = strings.TrimSpace(attr(n, "href"))
 		}
 	case "meta":
 		g.metaElement(n)
