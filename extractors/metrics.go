@@ -35,7 +35,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, method := range []string{
 		MethodItem, MethodFeed, MethodSummary, wayKnown,
-		readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodRules, readable.MethodNone,
+		readable.MethodBlocks, readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodRules, readable.MethodNone,
 	} {
 		m.total.WithLabelValues(method)
 	}

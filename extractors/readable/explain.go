@@ -1,9 +1,9 @@
 package readable
 
 import (
-	"hash/fnv"
-	"io"
 	"strings"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 // A Trace is how a text was come to, for the eyes of who writes rules.
@@ -51,14 +51,6 @@ func Explain(body []byte, opt Options) (Page, Trace, error) {
 	return page, t, err
 }
 
-// digest names a text block by its letters and digits, whatever their case and
-// whatever stands between them.
-func digest(block string) uint64 {
-	h := fnv.New64a()
-	io.WriteString(h, squeeze(block))
-	return h.Sum64()
-}
-
 // digests names the blocks of a text.
 func digests(text string) []uint64 {
 	if text == "" {
@@ -66,7 +58,7 @@ func digests(text string) []uint64 {
 	}
 	var out []uint64
 	for b := range strings.SplitSeq(text, "\n\n") {
-		out = append(out, digest(b))
+		out = append(out, textblocks.Digest(b))
 	}
 	return out
 }

@@ -14,6 +14,8 @@ import (
 	"codeberg.org/readeck/go-readability/v2"
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 const (
@@ -26,6 +28,13 @@ const (
 	// moreText is how many times longer another way's text must be to be
 	// believed instead.
 	moreText = 2
+
+	// considered is the likelihood from which a block is one that might be of
+	// the body.
+	considered = .1
+	// lowConfidence is the most that is said of a text that our own way did
+	// not find.
+	lowConfidence = .5
 )
 
 // Extract reads an article from a page. An error says that there is nothing to
@@ -94,43 +103,122 @@ func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 	g.dates(p, root, opt)
 }
 
+// Document makes text blocks of a page and gathers what is known of its
+// article, for this package and for the command that fits its model.
+func Document(root *html.Node, opt Options) (*textblocks.Document, textblocks.Hints) {
+	g := gather(root)
+	var p Page
+	g.describe(&p, root, opt)
+	cut(goquery.NewDocumentFromNode(root))
+	return textblocks.Read(root), g.hints(&p, opt)
+}
+
+// hints are what the metadata and the feed say of the article.
+func (g *gathered) hints(p *Page, opt Options) textblocks.Hints {
+	h := textblocks.Hints{
+		Titles:  append([]string{p.Title, opt.Title, g.ld.headline, g.title, g.meta["og:title"]}, g.heads...),
+		Summary: strings.Join([]string{g.meta["og:description"], g.meta["description"], g.ld.summary}, "\n"),
+		Body:    g.ld.text(),
+		Names:   []string{p.Author, p.Site, p.Section},
+	}
+	switch {
+	case Weight(opt.Feed) > max(Weight(h.Body), 4*shortText):
+		h.Body = opt.Feed
+	case opt.Feed != "":
+		h.Summary += "\n" + opt.Feed
+	}
+	return h
+}
+
 // body sets the text and how it was found.
 func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	doc := goquery.NewDocumentFromNode(root)
 	cut(doc)
 	strip := newStripper(g, p, opt)
-	plain := strip.top(paragraphs(doc)) // first, because readability rewrites the tree
+	d := textblocks.Read(root)
+	textblocks.Find(d, g.hints(p, opt))
+	known := func(i int) bool { return opt.Known != nil && opt.Known(d.Digest(i)) }
+	kept, expected := d.Choose(known)
+	for i := range d.Blocks {
+		if d.Blocks[i].Probability > considered {
+			p.Blocks = append(p.Blocks, d.Digest(i))
+		}
+	}
+	p.Text = strip.top(d.Join(func(i int) bool { return kept[i] }))
+	p.Method, p.Confidence = MethodBlocks, expected
+	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) {
+		p.Notes = append(p.Notes, NoteTooMany)
+	}
+	g.explain(trace, d, kept, known)
+	if Weight(p.Text) < shortText || mostlyWide(p.Text) {
+		g.others(p, doc, root, opt, strip, trace)
+	}
+	g.note(p)
+}
 
+// others asks the other ways to the text where our own found too little. It
+// leaves the tree in pieces.
+func (g *gathered) others(p *Page, doc *goquery.Document, root *html.Node, opt Options, strip *stripper, trace *Trace) {
+	vote := func(method, text string) {
+		v := Vote{Method: method, Weight: Weight(text)}
+		// Readability is the better judge of Chinese and Japanese pages.
+		better := method == MethodReadability && mostlyWide(p.Text) && 2*v.Weight > Weight(p.Text)
+		if better || v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
+			v.Chosen = true
+			p.Text, p.Method = strip.top(text), method
+			p.Confidence = min(p.Confidence, lowConfidence)
+			p.Blocks = digests(text)
+			p.Text = withoutKnown(p.Text, opt.Known)
+		}
+		if trace != nil {
+			trace.Votes = append(trace.Votes, v)
+		}
+	}
+	vote(MethodParagraphs, paragraphs(doc))
+	vote(MethodJSONLD, g.ld.text())
 	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
 		text, byline := readableText(root, opt.URL)
-		p.Text, p.Method = strip.top(text), MethodReadability
+		vote(MethodReadability, text)
 		if p.Author == "" {
 			p.Author = cleanAuthor(byline, p.Site)
 		}
-	} else {
-		p.Text, p.Method = plain, MethodParagraphs
-		p.Notes = append(p.Notes, NoteTooMany)
 	}
-	if w := Weight(p.Text); w < shortText {
-		if Weight(plain) > moreText*w {
-			p.Text, p.Method = plain, MethodParagraphs
-		}
-		if linked := g.ld.text(); Weight(linked) > moreText*Weight(p.Text) {
-			p.Text, p.Method = strip.top(linked), MethodJSONLD
-		}
-	}
-	p.Blocks = digests(p.Text)
-	p.Text = withoutKnown(p.Text, opt.Known)
-	p.Confidence = min(1, float64(Weight(p.Text))/(4*shortText))
-	if trace != nil {
-		trace.Votes = append(trace.Votes,
-			Vote{Method: MethodParagraphs, Weight: Weight(plain), Chosen: p.Method == MethodParagraphs},
-			Vote{Method: MethodJSONLD, Weight: Weight(g.ld.text()), Chosen: p.Method == MethodJSONLD})
-		for b := range strings.SplitSeq(p.Text, "\n\n") {
-			trace.Blocks = append(trace.Blocks, BlockTrace{Text: b, Digest: digest(b), Weight: Weight(b), Score: p.Confidence, Kept: true})
+}
+
+// mostlyWide says whether a text is written in wide characters.
+func mostlyWide(text string) bool {
+	n, k := 0, 0
+	for _, r := range text {
+		n++
+		if r >= 0x2e80 && wide(r) {
+			k++
 		}
 	}
-	g.note(p)
+	return 3*k > n
+}
+
+// explain writes down the blocks and their fates.
+func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, known func(int) bool) {
+	if trace == nil {
+		return
+	}
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		t := BlockTrace{
+			Text: d.Text(i), Path: d.Path(i), Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
+			Kept: kept[i], Features: map[string]float64{"links": float64(b.Linked()) / float64(max(b.Weight(), 1))},
+		}
+		switch {
+		case known(i):
+			t.Why = "known of other pages of the host"
+		case !t.Kept:
+			t.Why = "unlikely"
+		}
+		trace.Blocks = append(trace.Blocks, t)
+	}
+	for _, c := range d.Containers(8) {
+		trace.Candidates = append(trace.Candidates, Candidate(c))
+	}
 }
 
 // withoutKnown drops the blocks that are known of other pages of the host.
@@ -140,7 +228,7 @@ func withoutKnown(text string, known func(uint64) bool) string {
 	}
 	var kept []string
 	for b := range strings.SplitSeq(text, "\n\n") {
-		if !known(digest(b)) {
+		if !known(textblocks.Digest(b)) {
 			kept = append(kept, b)
 		}
 	}

@@ -25,6 +25,7 @@ var (
 
 // Ways the text was found, as they stand in [Page.Method].
 const (
+	MethodBlocks      = "blocks"      // text blocks judged by this package
 	MethodReadability = "readability" // the readability algorithm
 	MethodParagraphs  = "paragraphs"  // the paragraphs of article or main
 	MethodJSONLD      = "jsonld"      // articleBody of the page's JSON-LD

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 func TestRulesValidate(t *testing.T) {
@@ -60,7 +62,7 @@ func TestKnownBlocksAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := digest("Follow us on every network there is, and on those that are still to come, for more of this.")
+	known := textblocks.Digest("Follow us on every network there is, and on those that are still to come, for more of this.")
 	if !slices.Contains(got.Blocks, known) {
 		t.Fatalf("the block isn't among those considered: %v", got.Blocks)
 	}
