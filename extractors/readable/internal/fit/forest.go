@@ -66,12 +66,12 @@ func parallel(n int, f func(int)) {
 
 // Settings of the forests; few, and the same for both.
 const (
-	trees    = 60
+	trees    = 150
 	depth    = 5
-	rate     = 0.2
+	rate     = 0.1
 	lambda   = 4.0
 	minChild = 1.5 // weight of second derivatives
-	rowPart  = 0.4
+	rowPart  = 0.5
 	colPart  = 0.3
 )
 
