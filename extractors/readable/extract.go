@@ -7,9 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"codeberg.org/readeck/go-readability/v2"
 	"github.com/PuerkitoBio/goquery"
@@ -70,7 +68,7 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 	if err != nil {
 		return page, err
 	}
-	g := gather(root)
+	g := gather(root, opt.URL)
 	g.describe(&page, root, opt)
 	rules.dropFrom(root)
 	matched := rules.describe(&page, root, opt.Now)
@@ -99,22 +97,22 @@ func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
 	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
 	p.AMP = g.absolute(opt.URL, g.amp)
-	p.Paywall = g.ld.paid
-	g.dates(p, root, opt)
+	p.Paywall = g.paid()
+	g.dates(p, opt)
 }
 
 // Document makes text blocks of a page and gathers what is known of its
 // article, for this package and for the command that fits its model.
 func Document(root *html.Node, opt Options) (*textblocks.Document, textblocks.Hints) {
-	g := gather(root)
+	g := gather(root, opt.URL)
 	var p Page
 	g.describe(&p, root, opt)
 	cut(goquery.NewDocumentFromNode(root))
-	return textblocks.Read(root), g.hints(&p, opt)
+	return textblocks.Read(root), g.evidence(&p, opt)
 }
 
-// hints are what the metadata and the feed say of the article.
-func (g *gathered) hints(p *Page, opt Options) textblocks.Hints {
+// evidence is what the metadata and the feed say of the article.
+func (g *gathered) evidence(p *Page, opt Options) textblocks.Hints {
 	h := textblocks.Hints{
 		Titles:  append([]string{p.Title, opt.Title, g.ld.headline, g.title, g.meta["og:title"]}, g.heads...),
 		Summary: strings.Join([]string{g.meta["og:description"], g.meta["description"], g.ld.summary}, "\n"),
@@ -136,7 +134,7 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	cut(doc)
 	strip := newStripper(g, p, opt)
 	d := textblocks.Read(root)
-	textblocks.Find(d, g.hints(p, opt))
+	textblocks.Find(d, g.evidence(p, opt))
 	known := func(i int) bool { return opt.Known != nil && opt.Known(d.Digest(i)) }
 	kept, expected := d.Choose(known)
 	for i := range d.Blocks {
@@ -325,47 +323,6 @@ func isUTF16(body []byte, contentType string) bool {
 		_, name = detectUTF16(body)
 	}
 	return strings.HasPrefix(name, "utf-16")
-}
-
-// author is who wrote the article, by its metadata.
-func (g *gathered) author(site string) string {
-	var names []string
-	for _, n := range g.ld.authors {
-		if n = cleanAuthor(n, ""); n != "" && !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
-	if len(names) > 0 && (len(names) > 1 || !strings.EqualFold(names[0], site)) {
-		return strings.Join(names, ", ")
-	}
-	for _, key := range []string{"parsely-author", "author", "article:author", "byl", "sailthru.author", "dc.creator", "dcterms.creator", "citation_author"} {
-		if a := cleanAuthor(g.first(key), site); a != "" {
-			return a
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-// bywords introduce an author's name.
-var bywords = []string{"by ", "par ", "por ", "von ", "di ", "written by ", "автор: ", "автор ", "текст: ", "作者：", "作者:", "记者 ", "文/", "文／"}
-
-// cleanAuthor is a name without its introduction; empty for addresses, for the
-// site's own name, and for what is too long to be a name.
-func cleanAuthor(s, site string) string {
-	s = strings.Trim(line(s), " ,;|·")
-	for _, w := range bywords {
-		if len(s) > len(w) && strings.EqualFold(s[:len(w)], w) {
-			s = strings.TrimSpace(s[len(w):])
-			break
-		}
-	}
-	if strings.Contains(s, "://") || strings.HasPrefix(s, "@") || strings.HasPrefix(s, "www.") || utf8.RuneCountInString(s) > 150 {
-		return ""
-	}
-	if site != "" && strings.EqualFold(s, site) {
-		return ""
-	}
-	return s
 }
 
 // primary is the primary subtag of a language tag, in lower case; empty for
