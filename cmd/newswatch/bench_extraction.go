@@ -7,8 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/newswatch/newswatch/extractors/readable"
-	"github.com/newswatch/newswatch/extractors/readable/readabletest"
+	"github.com/newswatch/newswatch/cmd/internal/bench"
 )
 
 func newBenchExtraction() *cobra.Command {
@@ -19,25 +18,16 @@ func newBenchExtraction() *cobra.Command {
 		Long: `Score the extraction on pages with known text, by set and by language:
 precision, recall and F1 over runs of four words, the share of texts that are
 right word for word, segments found and wrongly found, pages a second of one
-goroutine, the 99th percentile of the time a page takes, and allocations a page.`,
+goroutine, the 99th percentile of the time a page takes, and allocations a page.
+
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir := cmp.Or(corpora, os.Getenv("NEWSWATCH_CORPORA"))
 			if dir == "" {
 				return errors.New("no corpora: give --corpora or set NEWSWATCH_CORPORA")
 			}
-			pages, err := readabletest.Pages(dir)
-			if err != nil {
-				return err
-			}
-			scores, err := readabletest.Measure(pages, func(body []byte, p readabletest.Page) (string, error) {
-				page, err := readable.Extract(body, readable.Options{URL: p.URL})
-				return page.Text, err
-			})
-			if err != nil {
-				return err
-			}
-			return readabletest.Print(cmd.OutOrStdout(), scores)
+			return bench.Extraction(cmd.OutOrStdout(), dir)
 		},
 	}
 	cmd.Flags().StringVar(&corpora, "corpora", "", "folder of the corpora (default $NEWSWATCH_CORPORA)")
