@@ -3,6 +3,7 @@ package index
 import (
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -42,3 +43,24 @@ var periodNames = map[period]*regexp.Regexp{
 
 // isName reports whether a folder of that name is a partition.
 func (p period) isName(name string) bool { return periodNames[p].MatchString(name) }
+
+// end is when the time of the partition is over.
+func (p period) end(name string) (time.Time, error) {
+	var year, n int
+	var err error
+	months := 1
+	switch p {
+	case PartitionYear:
+		n, months = 1, 12
+		_, err = fmt.Sscanf(name, "%04d", &year)
+	case PartitionQuarter:
+		months = 3
+		_, err = fmt.Sscanf(name, "%04d-q%d", &year, &n)
+	default:
+		_, err = fmt.Sscanf(name, "%04d-%02d", &year, &n)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("partition %s: %w", name, err)
+	}
+	return time.Date(year, time.Month((n-1)*months+1+months), 1, 0, 0, 0, 0, time.UTC), nil
+}

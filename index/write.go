@@ -197,7 +197,7 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for p, c := range plan {
 		g.Go(func() error {
-			gen, err := p.apply(*c)
+			gen, err := ix.apply(p, *c)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -207,6 +207,16 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 	}
 	_ = g.Wait() // each error is in errs
 	return errors.Join(errs...)
+}
+
+// apply makes a change to one partition, which is no longer sealed then.
+func (ix *Index) apply(p *partition, c change) (gen uint64, err error) {
+	if p.isSealed() {
+		if err := ix.unseal(p); err != nil {
+			return 0, err
+		}
+	}
+	return p.apply(c, ix.now())
 }
 
 // Delete removes the articles with the ids, and returns when that is durable.
