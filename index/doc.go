@@ -21,6 +21,9 @@
 // Once a day a scrub reads all segments, slowly, and compares their checksums,
 // which Bleve itself never does.
 //
+// While Bleve can't put on the disk what it holds, because it is full, writes
+// are put off; Bleve goes on trying, and with room they go on.
+//
 // A document is an article under its id. The article itself is stored in it,
 // compressed, so that it can be shown, highlighted, and indexed anew:
 //

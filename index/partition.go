@@ -309,6 +309,17 @@ func (p *partition) onAsyncError(err error, panicked bool) {
 	p.mu.Unlock()
 }
 
+// notPersisting says why Bleve can't write to disk what it holds in memory,
+// such as a full disk; empty: it can.
+func (p *partition) notPersisting() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pending) == 0 {
+		return ""
+	}
+	return p.failing
+}
+
 func (p *partition) setBroken(why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,6 +33,10 @@ func (ix *Index) Write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	ix.commit.add(needs, done)
 }
 
+// fullWait is how long what can't be written waits before it comes again. Bleve
+// goes on trying meanwhile: when there is room, writing goes on by itself.
+const fullWait = 5 * time.Second
+
 // An incoming is an article of a batch on its way into its partition.
 type incoming struct {
 	article   pipeline.Article
@@ -50,6 +54,12 @@ func (ix *Index) write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	defer ix.writing.Unlock()
 	if ix.isClosed() {
 		return nil, ErrClosed
+	}
+	for _, p := range ix.list() {
+		if why := p.notPersisting(); why != "" {
+			// Bleve would take it into memory, and more and more of it.
+			return nil, pipeline.Later(fullWait, fmt.Errorf("partition %s can't be written to disk: %s", p.name, why))
+		}
 	}
 	found, err := ix.places(ctx, ins)
 	if err != nil {
