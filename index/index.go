@@ -24,7 +24,7 @@ import (
 // the defaults.
 type Config struct {
 	Dir       string        `yaml:"dir"`        // folder of the partitions; made if absent
-	Partition string        `yaml:"partition"`  // month (default), quarter, year; fixed when the index is made
+	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
 	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
@@ -40,7 +40,7 @@ func (c *Config) defaults() error {
 		c.Partition = PartitionMonth
 	}
 	if periodNames[period(c.Partition)] == nil {
-		return fmt.Errorf("index: partition: %q is not month, quarter or year", c.Partition)
+		return fmt.Errorf("index: partition: %q is not week, month, quarter or year", c.Partition)
 	}
 	if c.SealAfter == 0 {
 		c.SealAfter = 48 * time.Hour

@@ -10,6 +10,7 @@ import (
 
 // Lengths of a partition.
 const (
+	PartitionWeek    = "week" // of ISO 8601
 	PartitionMonth   = "month"
 	PartitionQuarter = "quarter"
 	PartitionYear    = "year"
@@ -26,6 +27,9 @@ func (p period) name(id string) (string, error) {
 		return "", err
 	}
 	switch p {
+	case PartitionWeek:
+		year, week := t.ISOWeek()
+		return fmt.Sprintf("%04d-w%02d", year, week), nil
 	case PartitionYear:
 		return fmt.Sprintf("%04d", t.Year()), nil
 	case PartitionQuarter:
@@ -36,6 +40,7 @@ func (p period) name(id string) (string, error) {
 }
 
 var periodNames = map[period]*regexp.Regexp{
+	PartitionWeek:    regexp.MustCompile(`^\d{4}-w(0[1-9]|[1-4]\d|5[0-3])$`),
 	PartitionMonth:   regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`),
 	PartitionQuarter: regexp.MustCompile(`^\d{4}-q[1-4]$`),
 	PartitionYear:    regexp.MustCompile(`^\d{4}$`),
@@ -50,6 +55,13 @@ func (p period) end(name string) (time.Time, error) {
 	var err error
 	months := 1
 	switch p {
+	case PartitionWeek:
+		if _, err := fmt.Sscanf(name, "%04d-w%02d", &year, &n); err != nil {
+			return time.Time{}, fmt.Errorf("partition %s: %w", name, err)
+		}
+		// The first week is the one with the fourth of January; it begins on Monday.
+		fourth := time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC)
+		return fourth.AddDate(0, 0, 7*n-(int(fourth.Weekday())+6)%7), nil
 	case PartitionYear:
 		n, months = 1, 12
 		_, err = fmt.Sscanf(name, "%04d", &year)
