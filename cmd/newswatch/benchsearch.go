@@ -22,7 +22,9 @@ times fourteen shapes of query. The table it prints is the one of BENCHMARKS.md.
   newswatch bench search --docs 10000,100000,1000000 --keep /var/tmp/nw
 
 With --keep the indexes stay, and the next run only asks. A million articles
-take some 8 GB and half an hour of two processors.`,
+take some 10 GB and half an hour of two processors.
+
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			var errs []error

@@ -57,7 +57,7 @@ func runOne(ctx context.Context, log *slog.Logger, o Options, corpus *Corpus, n 
 	}
 	dir := filepath.Join(parent, strconv.Itoa(n))
 	if r.Built, err = kept(dir); errors.Is(err, fs.ErrNotExist) {
-		r.Built, err = make1(ctx, log, corpus, n, dir, o.Progress)
+		r.Built, err = build(ctx, log, corpus, n, dir, o.Progress)
 	}
 	if err != nil {
 		return r, err
@@ -80,7 +80,7 @@ func kept(dir string) (b Built, err error) {
 	return b, json.Unmarshal(data, &b)
 }
 
-func make1(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, dir string, progress io.Writer) (b Built, err error) {
+func build(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, dir string, progress io.Writer) (b Built, err error) {
 	if err := os.RemoveAll(dir); err != nil { // what a run that was stopped left
 		return b, err
 	}
