@@ -10,7 +10,7 @@ func newBench() *cobra.Command {
 
 Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBenchSearch())
 	return cmd
