@@ -132,8 +132,9 @@ func TestDamage(t *testing.T) {
 		{"newest segment missing", newest(1, os.Remove), whatever, maybe},
 		{"two newest segments truncated", newest(2, truncate(100)), whatever, maybe},
 		{"two newest segments missing", newest(2, os.Remove), whatever, maybe},
-		{"all segments truncated", newest(1000, truncate(100)), something, yes},
-		{"all segments missing", newest(1000, os.Remove), something, yes},
+		// Set aside, unless Bleve still has the snapshot of the empty index.
+		{"all segments truncated", newest(1000, truncate(100)), something, maybe},
+		{"all segments missing", newest(1000, os.Remove), something, maybe},
 		{"root.bolt truncated", func(dir string) error { return os.Truncate(bolt(dir), 32<<10) }, something, yes},
 		{"root.bolt empty", func(dir string) error { return os.Truncate(bolt(dir), 0) }, something, yes},
 		{"root.bolt missing", func(dir string) error { return os.Remove(bolt(dir)) }, something, yes},

@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,6 +117,8 @@ func (p *partition) openFolder() error {
 			return err
 		}
 		config["read_only"] = true
+	} else if err := p.dropUnreadable(); err != nil {
+		return err
 	}
 	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, config) })
 	if err != nil {
@@ -131,6 +135,58 @@ func (p *partition) openFolder() error {
 		return errors.Join(err, idx.Close())
 	}
 	return nil
+}
+
+// dropUnreadable takes the snapshots that can't be read out of the store, where
+// Bleve would open an older one. Left in, they come back: Bleve counts on from
+// the epoch it opened and writes new snapshots into the buckets of the ones it
+// passed over, and the names of lost segments are given to new ones. What is
+// opened then has articles twice.
+func (p *partition) dropUnreadable() error {
+	config := maps.Clone(p.config)
+	config["read_only"] = true // nothing moves on from the snapshot that is opened
+	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, config) })
+	if err != nil {
+		return err
+	}
+	opened, err := openedEpoch(idx)
+	if err = errors.Join(err, idx.Close()); err != nil {
+		return err
+	}
+	points, err := scorch.RollbackPoints(p.store())
+	if err != nil {
+		return err
+	}
+	for i, point := range points {
+		if epochOf(point) != opened {
+			continue
+		}
+		if i == 0 {
+			return nil
+		}
+		p.log.Error("the newest of the partition can't be read: it goes back to an older state", "partition", p.name, "snapshots_lost", i)
+		return scorch.Rollback(p.store(), point)
+	}
+	return nil // nothing has been written to it yet
+}
+
+// openedEpoch is the epoch of the snapshot that an index has just been opened at.
+func openedEpoch(idx bleve.Index) (uint64, error) {
+	store, err := idx.Advanced()
+	if err != nil {
+		return 0, err
+	}
+	r, err := store.Reader()
+	if err != nil {
+		return 0, err
+	}
+	return epochOf(r), r.Close()
+}
+
+// epochOf is the epoch of a snapshot or a point to roll back to, which Bleve
+// keeps to itself.
+func epochOf(snapshot any) uint64 {
+	return reflect.ValueOf(snapshot).Elem().FieldByName("epoch").Uint()
 }
 
 func (p *partition) create() error {
@@ -150,6 +206,8 @@ func (p *partition) create() error {
 var errPanic = errors.New("panic")
 
 func recovered(open func() (bleve.Index, error)) (idx bleve.Index, err error) {
+	// A root.bolt that is cut off is mapped beyond its end.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errPanic, r)
