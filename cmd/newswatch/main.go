@@ -102,8 +102,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing found or check failed.`,
 	root.AddCommand(
 		newRun(), newDemo(),
 		newSearch(), newApply(), newGet(), newDelete(), newLoad(), newFeeds(), newDead(), newDoctor(),
-		newParse(), newExtract(), newTag(), newBench(),
-		newVersion(),
+		newParse(), newExtract(), newTag(),
+		newBench(), newVersion(),
 	)
 	return root
 }
