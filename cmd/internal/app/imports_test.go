@@ -28,12 +28,10 @@ var rules = map[string][]string{
 	"extractors/readable/internal/content": {},
 	"extractors/readable/internal/fit":     {"extractors/readable", "extractors/readable/internal/content", "extractors/readable/readabletest"},
 	"extractors/readable/readabletest":     {},
+	"extractors/tags/tagtest":              {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 
 	"extractors/textnorm": {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},
-
-	"extractors/tags/tagtest": {"pipeline", "pipeline/catalog", "extractors/textnorm"},
-
 	"index":               {"pipeline", "index/query", "extractors/textnorm"},
 	"index/query":         {"pipeline", "extractors/textnorm"},
 	"alerts":              {"pipeline", "pipeline/catalog", "index/query", "alerts/notify"},

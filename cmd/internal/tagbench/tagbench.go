@@ -212,7 +212,7 @@ document, counting mentions inside the longer names of others.
 			share(q.Document.Precision()), share(q.Document.Recall()), share(q.Document.F1()),
 			share(q.Mention.Precision()), share(q.Mention.Recall()), share(q.Mention.F1()), share(q.Anywhere.Recall()))
 	}
-	fmt.Fprintf(&b, "\nSpeed on %.1f MB of English, Russian and Chinese news, per second of processor time of one core, folding included.\n\n", float64(r.Text)/1e6)
+	fmt.Fprintf(&b, "\nSpeed on %.1f MB of English, Russian and Chinese news, per second of processor time of one core of a\nmachine with much else to do, folding included.\n\n", float64(r.Text)/1e6)
 	b.WriteString("| what | MB/s | mentions | compiled in | forms | held |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, s := range r.Speed {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", s.What, some(s.MBps > 0, "%.0f", s.MBps), some(s.Matches > 0, "%d", s.Matches),
@@ -236,7 +236,7 @@ func some(holds bool, format string, v any) string {
 // The table stands between these lines of BENCHMARKS.md.
 const (
 	begin = "<!-- bench tagging -->\n"
-	end   = "<!-- end of bench tagging -->\n"
+	end   = "<!-- /bench tagging -->\n"
 )
 
 // Write puts the table into a file, between its marks, or after all else with a
