@@ -137,7 +137,7 @@ func TestHandlePage(t *testing.T) {
 		Title: "Huawei signs", Text: text, Summary: "A deal in Wuzhen.", Author: "Wang Li", Image: "https://wuzhen.example/a.jpg",
 		Lang: "en", Country: "CN", Source: "post", Feeds: []string{"https://wuzhen.example/feed"}, Tags: []string{"deals"},
 		Published: sent, PublishedFrom: pipeline.DateFromFeed, FirstSeen: seen, Fetched: seen, Extracted: r.now,
-		Method: readable.MethodReadability, Catalog: "v-Huawei",
+		Method: readable.MethodBlocks, Catalog: "v-Huawei",
 	}
 	want.Mentions = []pipeline.Mention{{Entity: "e", Name: "Huawei", Field: "title", Start: 0, End: 6, Text: "Huawei"}}
 	at := 0
@@ -151,7 +151,7 @@ func TestHandlePage(t *testing.T) {
 	if again := r.handle(t, it); !cmp.Equal(got, again) {
 		t.Errorf("the same item gave another article:\n%s", cmp.Diff(got, again))
 	}
-	if n := counter(t, r.reg, "newswatch_extract_total", "readability"); n != 2 {
+	if n := counter(t, r.reg, "newswatch_extract_total", "blocks"); n != 2 {
 		t.Errorf("counted %v, want 2", n)
 	}
 }

@@ -35,13 +35,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, method := range []string{
 		MethodItem, MethodFeed, MethodSummary, wayKnown,
-		readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodNone,
+		readable.MethodBlocks, readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodRules, readable.MethodNone,
 	} {
 		m.total.WithLabelValues(method)
 	}
 	for _, reason := range []string{
 		"robots", "timeout", "dns", "unreachable", "not_html", "too_deep", "panic", "feed_content",
-		readable.NoteEmpty, readable.NoteShort, readable.NotePaywall, readable.NoteTruncated, readable.NoteTooMany,
+		readable.NoteEmpty, readable.NoteShort, readable.NotePaywall, readable.NoteTruncated, readable.NoteTooMany, readable.NoteRules,
 	} {
 		m.problems.WithLabelValues(reason)
 	}

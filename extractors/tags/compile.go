@@ -56,6 +56,9 @@ func (c *compiler) name(e, at int32, n *catalog.Name) {
 	if len(parts) == 1 && len(parts[0].text) <= utf8.UTFMax && utf8.RuneCountInString(parts[0].text) == 1 && len(n.Near)+len(n.Must) == 0 {
 		warn("is a single character: give it near or must words")
 	}
+	if slices.ContainsFunc(parts, func(p part) bool { return p.wide }) {
+		warn("has more between two words than a name may have: it is only found with a space there")
+	}
 	id := int32(len(m.names))
 	m.names = append(m.names, name{e, at})
 	if r := rulesOf(n); r != nil {

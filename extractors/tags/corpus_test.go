@@ -83,12 +83,23 @@ func TestQuality(t *testing.T) {
 	golden(t, "quality.golden", out.String())
 }
 
+var wholeNews = flag.Bool("whole-news", false, "TestNews and TestJoined read all of the news, not a megabyte")
+
+// newsBytes is how much news of each language the tests read; 0 is all.
+func newsBytes() int {
+	if *wholeNews {
+		return 0
+	}
+	return 400 << 10
+}
+
 // Ten thousand names in news of three languages: every mention is where it says
 // and folds to a form that was looked for.
 func TestNews(t *testing.T) {
-	texts, _ := articles(t, 400<<10)
+	texts, _ := articles(t, newsBytes())
 	m, _ := Compile(watched(t, "p10k", false))
 	found := 0
+	defer func() { t.Logf("%d mentions in %d texts", found, len(texts)) }()
 	for i, s := range texts {
 		mentions := m.Tag(s[:min(len(s), 200)], s, "")
 		checkMentions(t, m, s[:min(len(s), 200)], s, mentions)
@@ -100,6 +111,56 @@ func TestNews(t *testing.T) {
 	if found < 1000 {
 		t.Errorf("%d mentions in %d texts", found, len(texts))
 	}
+}
+
+// Texts tagged as paragraphs of one have the mentions they have apart: those of
+// names without near, not or must words that are no person's, which look at no
+// more than their own place. A person's last name is found, besides, where the
+// other text has the full name; nothing else of a person changes.
+func TestJoined(t *testing.T) {
+	texts, _ := articles(t, newsBytes())
+	list := watched(t, "p10k", false)
+	places, _ := Compile(list)
+	people := slices.Clone(list)
+	for i := range people {
+		people[i].Kind = catalogPerson
+	}
+	persons, _ := Compile(people)
+	joined := 0
+	for i := 0; i+1 < len(texts); i += 2 {
+		a, b := texts[i], texts[i+1]
+		for _, m := range []*Matcher{places, persons} {
+			apart := m.Tag("", a, "")
+			for _, x := range m.Tag("", b, "") {
+				x.Start += len(a) + 2
+				x.End += len(a) + 2
+				apart = append(apart, x)
+			}
+			one := m.Tag("", a+"\n\n"+b, "")
+			joined += len(one)
+			if m == persons {
+				apart, one = settled(apart), settled(one)
+			}
+			if d := gocmp.Diff(apart, one); d != "" {
+				t.Fatalf("texts %d and %d: apart and joined differ:\n%s", i, i+1, d)
+			}
+		}
+	}
+	if joined < 1000 {
+		t.Errorf("%d mentions", joined)
+	}
+}
+
+// settled is the mentions that no last name licensed from afar can change: whole
+// names of several words inside no other.
+func settled(mentions []pipeline.Mention) []pipeline.Mention {
+	var out []pipeline.Mention
+	for _, x := range mentions {
+		if x.Rule == ruleExact && !x.Nested && len(strings.Fields(x.Text)) > 1 {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 func golden(t *testing.T, file, got string) {

@@ -60,9 +60,9 @@ func variantsOf(dst []variant, kind string, n *catalog.Name, parts []part) []var
 	if kind == catalogPerson {
 		return personVariants(dst, v)
 	}
-	if parts[0].sep == sepSoft && slices.ContainsFunc(parts, func(p part) bool { return p.sep == sepComma }) {
+	if slices.ContainsFunc(parts, func(p part) bool { return p.sep == sepComma || p.sep == sepPoint }) {
 		v := v
-		v.parts, v.how = spaced(parts), inflection{} // Huawei, Inc. and Huawei Inc.
+		v.parts, v.how = spaced(parts), inflection{} // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis
 		dst = append(dst, v)
 	}
 	if unlegal != nil {
@@ -96,7 +96,7 @@ func isLatin(parts []part) bool {
 	return true
 }
 
-// spaced is the parts with commas left out.
+// spaced is the parts with spaces alone between them.
 func spaced(parts []part) []part {
 	out := slices.Clone(parts)
 	for i := range out {

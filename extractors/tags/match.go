@@ -1,7 +1,6 @@
 package tags
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -64,6 +63,7 @@ type hit struct {
 	words      int // of the name as found; Han names count as two
 	gated      bool
 	nested     bool
+	just       bool // the text has the capitals of the name
 	dropped    bool
 }
 
@@ -122,40 +122,39 @@ func separator(text []byte, a, b textnorm.Word) byte {
 		return sepHard
 	case len(gap) == 1 && gap[0] == '.':
 		return sepSoft
-	case brackets(gap):
-		return sepBracket
 	case string(gap) == ". ":
-		// After an initial a name goes on, after a word the sentence ends.
+		// After an initial a name goes on; after a word mostly the sentence ends.
 		if _, n := utf8.DecodeRune(text[a.Start:a.End]); int32(n) == a.End-a.Start {
 			return sepSoft
 		}
-		return sepHard
+		return sepPoint
 	}
 	if gap[0] == '.' && gap[1] == ',' { // Co., Ltd.
 		gap = gap[1:]
 	}
 	sep, runes, lines := byte(sepSoft), 0, 0
 	for _, r := range string(gap) {
+		mark := byte(sepSoft)
 		switch r {
 		case ' ', '-', '·', '\'', '"', '&':
 		case '\n':
 			lines++
+		case '.':
+			mark = sepPoint
 		case ',':
-			sep = sepComma
+			mark = sepComma
 		default:
-			return sepHard
+			mark = sepMark
+		}
+		if strings.IndexByte(marks, mark) > strings.IndexByte(marks, sep) {
+			sep = mark
 		}
 		runes++
 	}
-	if runes > 3 || lines > 1 {
+	if runes > 3 || lines > 1 || lines > 0 && sep == sepPoint {
 		return sepHard
 	}
 	return sep
-}
-
-// brackets reports whether a gap is brackets and spaces.
-func brackets(gap []byte) bool {
-	return bytes.ContainsAny(gap, "()") && len(bytes.Trim(gap, "() ")) == 0
 }
 
 // styleOf tells how a headline is written.
@@ -422,6 +421,9 @@ func (t *tagger) try(which, i, at int, key uint64) {
 // a form of another language.
 func (t *tagger) consider(which, i, j, start, stop int, p *pattern, rule string, conf float32) {
 	f := &t.fields[which]
+	if rule == ruleExact || rule == ruleAcronym {
+		start, stop = withMarks(t.m.nameText(p.name), f.source, start, stop)
+	}
 	h := hit{field: which, start: start, end: stop, name: p.name, rule: rule, conf: conf, words: j - i + 1, gated: p.flags&flagGated != 0}
 	if f.folded.Words[i].Class&textnorm.Bounded == 0 {
 		h.words++
@@ -451,6 +453,24 @@ func (t *tagger) consider(which, i, j, start, stop int, p *pattern, rule string,
 		}
 	}
 	t.hits = append(t.hits, h)
+}
+
+// withMarks is start and end of a name found in source, with the marks that the
+// name itself begins or ends with where they stand there: U.S., Yahoo!, (中国).
+func withMarks(name, source string, start, end int) (int, int) {
+	isWord := func(r rune) bool { return textnorm.ClassOf(r)&^(textnorm.Upper|textnorm.Lower) != 0 }
+	first, last := strings.IndexFunc(name, isWord), strings.LastIndexFunc(name, isWord)
+	if first < 0 {
+		return start, end // only of characters that fold to words
+	}
+	_, n := utf8.DecodeRuneInString(name[last:])
+	if after := name[last+n:]; strings.HasPrefix(source[end:], after) {
+		end += len(after)
+	}
+	if before := name[:first]; strings.HasSuffix(source[:start], before) {
+		start -= len(before)
+	}
+	return start, end
 }
 
 // caseHolds applies the rule of capitals from the i-th word on, and what the

@@ -1,7 +1,7 @@
 package tags
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -91,6 +91,9 @@ type rules struct {
 	near []phrase
 	not  []phrase
 	must []phrase
+	// compounds are the not words that have the name in them: they block it only
+	// where it is a part of one, not in the vicinity.
+	compounds []phrase
 }
 
 // rulesOf is the rules of a name, nil where it has none.
@@ -98,7 +101,19 @@ func rulesOf(n *catalog.Name) *rules {
 	if len(n.Near)+len(n.Not)+len(n.Must) == 0 {
 		return nil
 	}
-	return &rules{near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must)}
+	r := &rules{near: phrases(n.Near), must: phrases(n.Must)}
+	var own []string
+	if names := phrases([]string{n.Text}); len(names) > 0 {
+		own = names[0].terms
+	}
+	for _, p := range phrases(n.Not) {
+		if len(p.terms) > len(own) && p.holds(own) {
+			r.compounds = append(r.compounds, p)
+		} else {
+			r.not = append(r.not, p)
+		}
+	}
+	return r
 }
 
 // A phrase is a context word or several, as the text's terms are.
@@ -107,12 +122,23 @@ type phrase struct {
 	text  string // as the catalog has it
 }
 
+// holds reports whether the terms stand in the phrase.
+func (p phrase) holds(terms []string) bool {
+	for i := 0; i+len(terms) <= len(p.terms); i++ {
+		if slices.Equal(p.terms[i:i+len(terms)], terms) {
+			return len(terms) > 0
+		}
+	}
+	return false
+}
+
 // part is one word of a name.
 type part struct {
 	text  string // folded
 	want  byte
 	class textnorm.Class
-	sep   byte   // before it: sepSoft, sepComma or sepBracket
+	sep   byte   // before it
+	wide  bool   // before it stands more than may stand inside a name
 	camel []part // where it is written YotaPhone: its halves
 }
 
@@ -125,12 +151,8 @@ func appendParts(parts []part, f *textnorm.Folded, text string) []part {
 		s, e, _ := f.Source(int(w.Start), int(w.End))
 		p.want = want(w, text[s:e])
 		if i > 0 {
-			gap := f.Text[f.Words[i-1].End:w.Start]
-			switch {
-			case brackets(gap):
-				p.sep = sepBracket
-			case bytes.IndexByte(gap, ',') >= 0:
-				p.sep = sepComma
+			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
+				p.sep, p.wide = sepSoft, true
 			}
 		}
 		if w.Class&(textnorm.Bounded|textnorm.Upper|textnorm.Lower) == textnorm.Latin|textnorm.Upper|textnorm.Lower {

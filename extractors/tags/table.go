@@ -13,19 +13,20 @@ import (
 	"github.com/newswatch/newswatch/extractors/textnorm"
 )
 
-// Separators of canonical text: between words that may belong to one name, at a
-// comma, and where no name goes on.
+// Separators of canonical text. Names have them too, all but the last: a name has
+// in the text the kind of separator that it has itself.
 const (
-	sepSoft  = ' '
-	sepComma = ','
-	sepHard  = '\n'
-	// sepBracket stands where a bracket opens or closes: in names that have one, too.
-	sepBracket = '('
-	seps       = " ,("
+	sepSoft  = ' '  // a space, a hyphen and the like
+	sepPoint = '.'  // after an abbreviation (St. Louis), or where a sentence ends
+	sepComma = ','  // perhaps after a point (Co., Ltd.)
+	sepMark  = '('  // a bracket or another mark (AC/DC)
+	sepHard  = '\n' // no name goes on here
+
+	marks = " .,(" // from the weakest on: of several marks between two words the strongest counts
 )
 
 // isSep reports whether a byte of canonical text sets words apart.
-func isSep(c byte) bool { return c == sepSoft || c == sepComma || c == sepHard || c == sepBracket }
+func isSep(c byte) bool { return c == sepHard || strings.IndexByte(marks, c) >= 0 }
 
 // table finds the longest of many forms at a place of canonical text: of names
 // with words of free scripts, which have no forms but themselves.
@@ -147,7 +148,12 @@ func (t *table) add(form string, pattern int32) {
 	t.text = append(t.text, form...)
 	t.off = append(t.off, uint32(len(t.text)))
 	t.first = append(t.first, pattern)
-	extra := uint8(strings.Count(form, " ") + strings.Count(form, ",") + strings.Count(form, "("))
+	extra := uint8(0)
+	for i := range len(form) {
+		if isSep(form[i]) {
+			extra++
+		}
+	}
 	r, _ := utf8.DecodeLastRuneInString(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded == 0 {
 		extra |= endsFree
@@ -178,13 +184,13 @@ func (t *table) link() {
 func formKey(form []byte) (key uint64, short bool) {
 	r, size := utf8.DecodeRune(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded != 0 {
-		if n := bytes.IndexAny(form, seps); n >= 0 {
+		if n := bytes.IndexAny(form, marks); n >= 0 {
 			return wordKey(load(form), n), false
 		}
 		return wordKey(load(form), len(form)), false
 	}
 	next, n := utf8.DecodeRune(form[size:])
-	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && next != sepSoft && next != sepComma && next != sepBracket {
+	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && !isSep(form[size]) {
 		return freeKey(load(form), size+n), false
 	}
 	return freeKey(load(form), size), true
