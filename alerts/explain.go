@@ -50,7 +50,7 @@ func (e *Engine) Explain(a pipeline.Article, watchID string) Explanation {
 		return ex
 	}
 	if a.Quiet {
-		ex.Reason = "it matches, but it was loaded quietly (backfill), and such articles raise no alert"
+		ex.Reason = "it matches, but it was loaded quietly (backfill), or was old when its feed was first polled, and such articles raise no alert"
 		return ex
 	}
 	alerts := e.alerts(&a, w, ex.Spans)

@@ -86,6 +86,9 @@ func (e *Extractor) Handle(ctx context.Context, it pipeline.Item) ([]pipeline.Ar
 		return nil, err
 	}
 	e.finish(&a)
+	if a.PublishedFrom == pipeline.DateFromPage && a.Published.Before(it.QuietBefore) {
+		a.Quiet = true
+	}
 	e.metrics.total.WithLabelValues(way).Inc()
 	e.metrics.duration.Observe(e.now().Sub(start).Seconds())
 	return []pipeline.Article{a}, nil

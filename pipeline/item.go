@@ -56,6 +56,11 @@ type Item struct {
 
 	Whole   bool `json:"whole,omitempty"`   // the item is the whole article: no page is fetched
 	Quiet   bool `json:"quiet,omitempty"`   // raises no alert (backfill)
+
+	// QuietBefore is, of an item without a date, from when on its page must have
+	// been published for it to raise alerts; zero: that does not matter.
+	QuietBefore time.Time `json:"quiet_before,omitzero"`
+
 	Private bool `json:"private,omitempty"` // its source may be on a private network
 	GapMS   int  `json:"gap_ms,omitempty"`  // least milliseconds between two starts on its host; 0: the default
 	AtOnce  int  `json:"at_once,omitempty"` // most requests at once to its host; 0: the default

@@ -187,6 +187,7 @@ func (q *poll) publishNew(ctx context.Context, parsed *Parsed, pushed map[uint64
 	for i := len(parsed.Items) - 1; i >= 0; i-- {
 		it := &parsed.Items[i]
 		stamp(it, q.src)
+		q.hush(it)
 		h := itemHash(it)
 		doc = append(doc, h)
 		fresh[i] = !known[h]
@@ -339,6 +340,21 @@ func (p *Poller) parseBody(ctx context.Context, resp *fetch.Response, opt ParseO
 func stamp(it *pipeline.Item, src *catalog.Source) {
 	it.Source, it.Country, it.Private = src.ID, src.Country, src.AllowPrivate
 	it.GapMS, it.AtOnce = int(time.Duration(src.Gap).Milliseconds()), src.AtOnce
+}
+
+// hush keeps what was published well before the feed was first polled from
+// raising alerts; of an item without a date that is found out with its page.
+func (q *poll) hush(it *pipeline.Item) {
+	if q.cfg.QuietBefore < 0 {
+		return
+	}
+	before := q.s.Began.Add(-q.cfg.QuietBefore)
+	switch it.PublishedFrom {
+	case pipeline.DateFromFirstSeen:
+		it.QuietBefore = before.UTC()
+	default:
+		it.Quiet = it.Quiet || it.Published.Before(before)
+	}
 }
 
 // put stores one item and returns how many were stored. ours is whether this

@@ -27,6 +27,11 @@ type Config struct {
 	Concurrency int           `yaml:"concurrency"`  // polls at once of all hosts; default 256
 	FullWait    time.Duration `yaml:"full_wait"`    // pause of all polls when items find the stream full; default 15s
 
+	// QuietBefore is how long before the first poll of their feed items must have
+	// been published to raise no alerts: what a feed has listed for weeks is no
+	// news because the feed is new here. Default 24h; less than 0: all may.
+	QuietBefore time.Duration `yaml:"quiet_before"`
+
 	WebSub WebSubConfig `yaml:"websub"`
 
 	// Distrust is for the start after an unclean end: every feed's first poll
@@ -56,6 +61,9 @@ func (c Config) withDefaults() Config {
 	def(&c.Gap, 5*time.Second)
 	def(&c.FullWait, 15*time.Second)
 	c.MaxInterval = max(c.MaxInterval, c.MinInterval)
+	if c.QuietBefore == 0 {
+		c.QuietBefore = day
+	}
 	if c.AtOnce <= 0 {
 		c.AtOnce = 2
 	}
