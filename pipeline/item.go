@@ -54,8 +54,8 @@ type Item struct {
 	Source string `json:"source"`         // source id in the catalog
 	Feed   string `json:"feed,omitempty"` // address of the feed that listed it; empty: loaded
 
-	Whole   bool `json:"whole,omitempty"`   // the item is the whole article: no page is fetched
-	Quiet   bool `json:"quiet,omitempty"`   // raises no alert (backfill)
+	Whole bool `json:"whole,omitempty"` // the item is the whole article: no page is fetched
+	Quiet bool `json:"quiet,omitempty"` // raises no alert (backfill)
 
 	// QuietBefore is, of an item without a date, from when on its page must have
 	// been published for it to raise alerts; zero: that does not matter.

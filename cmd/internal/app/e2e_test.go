@@ -344,7 +344,6 @@ func TestEndToEndSplit(t *testing.T) {
 	catalog := writeFile(t, filepath.Join(dir, "catalog.yaml"), st.catalog(h.url))
 	config := oldMayAlert(t, dir)
 
-
 	port := freePort(t)
 	nats := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	start(t, "nats-server", natsBin, "-a", "127.0.0.1", "-p", fmt.Sprint(port), "-js", "-sd", filepath.Join(dir, "nats"))
