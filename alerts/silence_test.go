@@ -227,3 +227,47 @@ func TestSilenceWatchesAndArticles(t *testing.T) {
 		t.Errorf("%+v", ex)
 	}
 }
+
+// Feeds that fail together alert once for each watch, whichever of them is told
+// of, and two spells are two.
+func TestSilenceOfFeedsThatFailTogether(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "all", Kind: "silence"}, catalog.Watch{ID: "zh", Kind: "silence", Query: "lang:zh"})
+	ids := map[string]int{}
+	told := func(source, feed, spell string) {
+		ev := failing(source, feed)
+		ev.Host, ev.Feeds, ev.Spell = "cdn.example", 7, spell
+		for _, a := range silence(t, c, ev) {
+			ids[a.ID]++
+			if got, want := a.Title(), "7 feeds fail: cdn.example"; got != want {
+				t.Errorf("title %q, want %q", got, want)
+			}
+			if !strings.Contains(a.Receipt.Sentence, "7 feeds of cdn.example fail since") {
+				t.Errorf("sentence %q", a.Receipt.Sentence)
+			}
+		}
+	}
+	told("kommersant", "https://cdn.example/k", "cdn.example down 1")
+	told("xinhua", "https://cdn.example/x", "cdn.example down 1")
+	told("xinhua", "https://cdn.example/y", "cdn.example down 1")
+	if len(ids) != 2 {
+		t.Errorf("alerts %v, want one of each watch", ids)
+	}
+	told("xinhua", "https://cdn.example/x", "cdn.example down 2")
+	if len(ids) != 4 {
+		t.Errorf("alerts %v after a second spell, want two of each watch", ids)
+	}
+}
+
+// Without a network every watch of kind silence says so, once.
+func TestSilenceWithoutANetwork(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "all", Kind: "silence"}, catalog.Watch{ID: "none", Kind: "silence", Query: "source:nobody"}, catalog.Watch{ID: "m", Query: "lang:ru"})
+	ev := pipeline.FeedEvent{Kind: pipeline.FeedOffline, Reason: "no host can be reached", Since: testNow.Add(-time.Hour), At: testNow, Spell: "offline 1"}
+	first, again := silence(t, c, ev), silence(t, c, ev)
+	if len(first) != 2 || first[0].ID != again[0].ID {
+		t.Fatalf("alerts %v, then %v", first, again)
+	}
+	if got := first[0]; got.Title() != "No network: no feed can be asked" || got.SourceID() != "" ||
+		got.Receipt.Sentence != "No feed can be asked since 31 Mar 2026 11:00 UTC: no host can be reached" {
+		t.Errorf("%q: %q", got.Title(), got.Receipt.Sentence)
+	}
+}

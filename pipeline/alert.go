@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // States of an alert and of its deliveries.
 const (
@@ -36,8 +39,13 @@ func (a *Alert) Title() string {
 	if a.Feed == nil {
 		return a.Article.Title
 	}
-	switch a.Feed.Kind {
+	switch f := a.Feed; f.Kind {
+	case FeedOffline:
+		return "No network: no feed can be asked"
 	case FeedFailing:
+		if f.Feeds > 1 {
+			return strconv.Itoa(f.Feeds) + " feeds fail: " + f.Host
+		}
 		return "Feed fails: " + a.Feed.Feed
 	case FeedQuiet:
 		return "Feed has gone quiet: " + a.Feed.Feed

@@ -127,7 +127,7 @@ func (f *feed) reason(now time.Time) string {
 	case f.held > 0:
 		return "its items could not be stored; it is asked again"
 	case f.offline > 0:
-		return "no host can be looked up: this machine seems to have no network"
+		return "no host can be reached: this machine seems to have no network"
 	case f.host.breaker.open():
 		return "its host does not answer, and is tried again at " + f.host.hold.UTC().Format(time.RFC3339)
 	case f.host.hold.After(now):

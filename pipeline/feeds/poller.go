@@ -48,6 +48,10 @@ type Config struct {
 	// answers with an error is told again at the feed's next poll, and after a
 	// crash anything may be, with the same Since. Nil: nobody is.
 	OnEvent func(ctx context.Context, ev pipeline.FeedEvent) error `yaml:"-"`
+
+	// OnHold is told, at the start, of the hosts that are to be left alone since
+	// an earlier run, and until when. Nil: nobody is.
+	OnHold func(host string, until time.Time) `yaml:"-"`
 }
 
 func (c Config) withDefaults() Config {
@@ -133,6 +137,9 @@ type Poller struct {
 	seen     time.Time // the clock at the last look
 	outage   outage
 
+	remarks    [hostShards]bool // that are to be stored
+	remarkable chan struct{}
+
 	dirty   map[*feed]*state // to be stored; a state in here is never changed
 	writing map[*feed]bool   // being stored
 	written *sync.Cond       // on mu: writing has changed
@@ -153,9 +160,11 @@ func NewPoller(lg *slog.Logger, reg prometheus.Registerer, kv pipeline.KV, publi
 		wake:    make(chan struct{}, 1),
 		parse:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		feeds:   make(map[string]*feed),
-		queue:   queue{all: make(map[string]*host)},
-		dirty:   make(map[*feed]*state),
-		writing: make(map[*feed]bool),
+		queue:   queue{all: make(map[string]*host), past: make(map[string]hostRecord)},
+
+		remarkable: make(chan struct{}, 1),
+		dirty:      make(map[*feed]*state),
+		writing:    make(map[*feed]bool),
 	}
 	p.written = sync.NewCond(&p.mu)
 	return p
@@ -257,6 +266,9 @@ func (p *Poller) wall() time.Time { return p.now().Round(0) }
 // may have polled meanwhile, so every state is read anew.
 func (p *Poller) Run(ctx context.Context) error {
 	p.restart()
+	if !p.recallHosts(ctx) {
+		return nil
+	}
 	var polls sync.WaitGroup
 	polls.Go(func() { p.flushes(ctx) })
 	timer := time.NewTimer(0)
@@ -351,6 +363,7 @@ func (p *Poller) shift(d time.Duration) {
 	}
 	for _, h := range p.queue.all {
 		h.at, h.asked, h.hold = h.at.Add(d), h.asked.Add(d), h.hold.Add(d)
+		p.remarked(h)
 	}
 	p.pause = p.pause.Add(d)
 }
@@ -446,9 +459,7 @@ func (p *Poller) show(f *feed) {
 func (p *Poller) release(h *host) {
 	h.inFlight--
 	p.queue.place(h, p.cfg)
-	if h.size == 0 && h.inFlight == 0 {
-		delete(p.queue.all, h.name)
-	}
+	p.queue.forget(h)
 }
 
 // What a poll says of its host.
@@ -478,10 +489,11 @@ func (p *Poller) done(f *feed, t turn) {
 	case hostUp:
 		if h.breaker.open() {
 			h.hold = time.Time{}
+			p.remarked(h)
 		}
 		h.breaker.up()
 	case hostDown:
-		if d := h.breaker.down(); d > 0 {
+		if d := h.breaker.down(p.wall()); d > 0 {
 			t.hold = p.wall().Add(d)
 			p.metrics.broken.Inc()
 			p.lg.Info("host left alone", "host", h.name, "until", t.hold)
@@ -490,6 +502,7 @@ func (p *Poller) done(f *feed, t turn) {
 	}
 	if t.hold.After(h.hold) {
 		h.hold = t.hold
+		p.remarked(h)
 	}
 	if t.answered && p.outage.answered() {
 		p.backOnline()

@@ -124,11 +124,21 @@ func (p *Poller) flushes(ctx context.Context) {
 			return
 		case <-t.C:
 			p.flush(ctx)
+		case <-p.remarkable:
+			// At once: a restart must not forget what a host asked for. But not
+			// more than once a second, for all hosts are looked through.
+			p.storeHosts(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
 		}
 	}
 }
 
 func (p *Poller) flush(ctx context.Context) {
+	p.storeHosts(ctx)
 	p.mu.Lock()
 	todo := make([]*feed, 0, len(p.dirty))
 	for f := range p.dirty {

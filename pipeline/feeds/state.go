@@ -88,6 +88,8 @@ type trouble struct {
 // A spell is a time of failing or of silence that was told of.
 type spell struct {
 	Since time.Time `json:"since"`
+	Told  time.Time `json:"told,omitzero"`  // of one that feeds of a host have in common
+	Host  bool      `json:"host,omitempty"` // it was told of the host, not of the feed
 }
 
 // stateKey is where the state of a feed is stored.

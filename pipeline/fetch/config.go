@@ -36,6 +36,10 @@ type Config struct {
 	// connections.
 	Proxy string `yaml:"proxy"`
 
+	// OnHold is told of a host that asked to be left alone (Retry-After), in the
+	// form of a URL's host, and until when. Nil: nobody is.
+	OnHold func(host string, until time.Time) `yaml:"-"`
+
 	// Resolver looks names up; nil: the system's.
 	Resolver *net.Resolver `yaml:"-"`
 

@@ -110,6 +110,7 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 		agent:   cfg.userAgent(),
 		now:     time.Now,
 	}
+	c.hosts.onHold = cfg.OnHold
 	proxy, err := cfg.proxy()
 	if err != nil {
 		return nil, err

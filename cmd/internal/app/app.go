@@ -115,6 +115,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	if a.opts.has(RoleFetch) || a.opts.has(RoleExtract) {
 		cfg.Fetch.Version = a.opts.Version
+		cfg.Fetch.OnHold = a.hold
 		if a.client, err = fetch.New(a.lg, a.reg, cfg.Fetch); err != nil {
 			return err
 		}

@@ -36,9 +36,18 @@ func (a *App) openFetch(ctx context.Context) error {
 	cfg.Distrust = a.node.Unclean()
 	cfg.OnEvent = a.feedEvent
 	cfg.Discover = suggest
+	cfg.OnHold = a.client.Hold
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
 	return a.openWebSub()
+}
+
+// hold takes in that a host asked to be left alone: the poller remembers it over
+// a restart.
+func (a *App) hold(host string, until time.Time) {
+	if a.poller != nil {
+		a.poller.Hold(host, until)
+	}
 }
 
 // suggest lists the feeds a page names, guesses apart.
