@@ -98,6 +98,11 @@ func (s *Server) sourceView(src *catalog.Source) sourcePage {
 	if src.AllowPrivate {
 		add("Private network", "allowed")
 	}
+	if src.HTTP1 {
+		add("HTTP/2", "not used")
+	}
+	add("Asked as", src.UserAgent)
+	add("Through", src.Proxy)
 	add("Managed by", src.ManagedBy)
 	add("Id", src.ID)
 	for _, t := range src.Tags {

@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newswatch/newswatch/cmd/internal/config"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/fetch"
 )
 
 func newFeedsCheck() *cobra.Command {
 	var format string
-	var private bool
+	var src catalog.Source
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "Explain step by step what is behind an address; no server needed",
@@ -40,7 +41,7 @@ Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed.`,
 				return err
 			}
 			defer c.Close()
-			r := feeds.Check(cmd.Context(), c, args[0], private, feeds.Config{})
+			r := feeds.Check(cmd.Context(), c, args[0], &src, feeds.Config{})
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -60,7 +61,10 @@ Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed.`,
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
-	cmd.Flags().BoolVar(&private, "allow-private", false, "let URL be on a private network or this machine")
+	cmd.Flags().BoolVar(&src.AllowPrivate, "allow-private", false, "let URL be on a private network or this machine")
+	cmd.Flags().BoolVar(&src.HTTP1, "http1", false, "ask without HTTP/2, as a source with http1: true")
+	cmd.Flags().StringVar(&src.UserAgent, "user-agent", "", "ask under this User-Agent, as a source with user_agent")
+	cmd.Flags().StringVar(&src.Proxy, "proxy", "", "ask through this proxy, as a source with proxy, such as socks5://localhost:1080")
 	return cmd
 }
 
@@ -69,11 +73,17 @@ func writeReport(w io.Writer, r *feeds.Report) error {
 	var rows []string
 	add := func(name, format string, args ...any) { rows = append(rows, name, fmt.Sprintf(format, args...)) }
 	add("address", "%s", r.URL)
+	if r.UserAgent != "" {
+		add("asked as", "%s", r.UserAgent)
+	}
+	if r.Proxy != "" {
+		add("through", "%s", r.Proxy)
+	}
 	for _, h := range r.Redirects {
 		add("redirect", "%d to %s", h.Status, h.To)
 	}
 	if r.Status != 0 {
-		add("answer", "%d, %s, %s in %d ms", r.Status, orNone(r.ContentType, "no content type"), size(uint64(r.Bytes)), r.TookMS)
+		add("answer", "%d, %s, %s in %d ms over %s", r.Status, orNone(r.ContentType, "no content type"), size(uint64(r.Bytes)), r.TookMS, r.Proto)
 	}
 	if r.Usable {
 		add("validators", "%s", validators(r))

@@ -31,6 +31,11 @@ type Source struct {
 	AtOnce       int      `yaml:"at_once,omitempty" json:"at_once,omitempty"` // requests at once; 0: the default
 	AllowPrivate bool     `yaml:"allow_private,omitempty" json:"allow_private,omitempty"`
 
+	// How its feeds and pages are asked for, where the usual way does not do.
+	HTTP1     bool   `yaml:"http1,omitempty" json:"http1,omitempty"`           // without HTTP/2
+	UserAgent string `yaml:"user_agent,omitempty" json:"user_agent,omitempty"` // in place of newswatch's own; robots.txt is read under its name
+	Proxy     string `yaml:"proxy,omitempty" json:"proxy,omitempty"`           // address of a proxy, such as http://proxy:3128 or socks5://localhost:1080
+
 	ManagedBy string `yaml:"-" json:"managed_by,omitempty"` // the file that manages it; read-only elsewhere
 	Version   string `yaml:"-" json:"version,omitempty"`    // digest of its content
 }

@@ -173,6 +173,23 @@ func checkURL(s string) error {
 	return nil
 }
 
+// checkProxy accepts the address of a proxy without credentials: the catalog
+// holds no secrets.
+func checkProxy(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || len(s) > MaxURL:
+		return fmt.Errorf("is not an address such as http://proxy:3128")
+	case u.User != nil:
+		return fmt.Errorf("%q holds a user name or password; fetch.proxy in newswatch.yaml may", u.Redacted())
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return fmt.Errorf("%q must begin with http://, https://, socks5:// or socks5h://", s)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%q has more than a host and a port", s)
+	}
+	return nil
+}
+
 func (f *faults) lang(field, s string) {
 	if s == "" {
 		return
@@ -236,6 +253,14 @@ func (s *Source) Validate() error {
 	}
 	if s.AtOnce < 0 || s.AtOnce > MaxOnce {
 		f.add("at_once", "%d must be between 0 and %d", s.AtOnce, MaxOnce)
+	}
+	if a := s.UserAgent; a != "" && f.line("user_agent", a, MaxText) && strings.ContainsFunc(a, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		f.add("user_agent", "%q has a character that is not ASCII", a)
+	}
+	if s.Proxy != "" {
+		if err := checkProxy(s.Proxy); err != nil {
+			f.add("proxy", "%v", err)
+		}
 	}
 	return joinFields(f.errs)
 }

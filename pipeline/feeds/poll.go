@@ -109,6 +109,7 @@ func (q *poll) ask(now time.Time) {
 	q.req = fetch.Request{
 		Accept: acceptFeeds, AllowPrivate: q.src.AllowPrivate,
 		Gap: q.cfg.gapOf(q.src), AtOnce: q.cfg.atOnceOf(q.src), MaxWait: hostWait,
+		HTTP1: q.src.HTTP1, UserAgent: q.src.UserAgent, Proxy: q.src.Proxy,
 	}
 	q.req.URL, q.check = s.ask(now)
 	since := now.Sub(s.LastFull)
@@ -339,6 +340,7 @@ func (p *Poller) parseBody(ctx context.Context, resp *fetch.Response, opt ParseO
 // stamp puts on the item what the catalog knows of its source.
 func stamp(it *pipeline.Item, src *catalog.Source) {
 	it.Source, it.Country, it.Private = src.ID, src.Country, src.AllowPrivate
+	it.HTTP1, it.UserAgent, it.Proxy = src.HTTP1, src.UserAgent, src.Proxy
 	it.GapMS, it.AtOnce = int(time.Duration(src.Gap).Milliseconds()), src.AtOnce
 }
 
