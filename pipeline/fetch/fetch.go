@@ -121,11 +121,12 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 	if err != nil {
 		return nil, err
 	}
+	names := newResolver(cfg, time.Now)
 	dial := cfg.Dial
 	if dial == nil {
-		dial = dialContext(openDialer(cfg))
+		dial = dialContext(openDialer(cfg), names)
 	}
-	c.guarded = newPool(cfg, dialContext(guardedDialer(cfg)), proxy)
+	c.guarded = newPool(cfg, dialContext(guardedDialer(cfg), names), proxy)
 	c.private = newPool(cfg, dial, nil)
 	c.proxied = newPool(cfg, dial, requestProxy)
 	return c, nil

@@ -45,7 +45,7 @@ func TestOwnProxy(t *testing.T) {
 		t.Error("an unguarded connection was made")
 	}
 	for _, bad := range []string{"nonsense", "://"} {
-		if _, err := c.Get(t.Context(), Request{URL: direct.URL, Proxy: bad, AllowPrivate: true}); ClassOf(err) != ClassScheme {
+		if _, err := c.Get(t.Context(), Request{URL: direct.URL, Proxy: bad, AllowPrivate: true, Gap: time.Nanosecond}); ClassOf(err) != ClassScheme {
 			t.Errorf("through %q: %v", bad, err)
 		}
 	}
