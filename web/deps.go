@@ -63,6 +63,20 @@ type Editor interface {
 // of them, in the order of sources and addresses.
 type Feeds interface {
 	Feeds(ctx context.Context, source string) ([]FeedStatus, error)
+	// Kept is the last body of the feed that could not be read, or
+	// pipeline.ErrNotFound.
+	Kept(ctx context.Context, url string) (*KeptBody, error)
+}
+
+// A KeptBody is a feed's body that no items could be read from.
+type KeptBody struct {
+	URL         string    `json:"url"`
+	Final       string    `json:"final,omitempty" doc:"Where redirects led."`
+	At          time.Time `json:"at"`
+	ContentType string    `json:"content_type,omitempty" doc:"As its header said."`
+	Error       string    `json:"error" doc:"Why it could not be read."`
+	Bytes       int       `json:"bytes" doc:"Of the whole body."`
+	Body        []byte    `json:"body" doc:"At most its first 256 KiB, in base64."`
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.
@@ -165,6 +179,8 @@ type FeedStatus struct {
 	Format      string    `json:"format,omitempty"`      // of the last document: rss, atom…
 	Title       string    `json:"title,omitempty"`       // of the last document
 	Repairs     []string  `json:"repairs,omitempty"`     // what its last document needed
+	KeptAt      time.Time `json:"kept_at,omitzero"`      // when a body was kept that could not be read
+	KeptBytes   int       `json:"kept_bytes,omitempty"`  // of that body
 	Suggestions []string  `json:"suggestions,omitempty"` // addresses of feeds found where this one should be
 	MovedTo     string    `json:"moved_to,omitempty"`    // where its address leads for good
 	MovedUsed   bool      `json:"moved_used,omitempty"`  // that address is the one that is asked

@@ -187,6 +187,10 @@ func (s *Server) feedView(f FeedStatus) feedView {
 		say("Pace", "asked more often, for it has mentioned what is tracked")
 	}
 	say("Format", f.Format)
+	if !f.KeptAt.IsZero() {
+		at("Unreadable body", f.KeptAt, "")
+		say("Look at it", "newswatch feeds check --kept "+f.URL)
+	}
 	if f.MovedTo != "" {
 		v.MovedUsed = f.MovedUsed
 		v.MovedTo = &linkView{Label: f.MovedTo, URL: outside(f.MovedTo)}

@@ -143,6 +143,10 @@ func (deaf) Feeds(context.Context, string) ([]FeedStatus, error) {
 	return nil, fmt.Errorf("feeds: %w", pipeline.ErrNoServer)
 }
 
+func (deaf) Kept(context.Context, string) (*KeptBody, error) {
+	return nil, fmt.Errorf("feeds: %w", pipeline.ErrNoServer)
+}
+
 func TestSourcesWhenNobodyTellsOfTheFeeds(t *testing.T) {
 	w := newWorld(t)
 	for name, feeds := range map[string]Feeds{"no answer": deaf{}, "not here": nil} {

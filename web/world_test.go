@@ -111,6 +111,7 @@ func newWorld(t testing.TB) *world {
 			MovedTo: "https://wire.example/world.xml", MovedUsed: true, Matching: true},
 		{Source: "vestnik", URL: "https://vestnik.example/rss", State: FeedFailing, Reason: "HTTP 403: the site refuses us", Error: "GET https://vestnik.example/rss: 403", Since: noon.Add(-25 * time.Hour), Class: "http_status", Failures: 7,
 			LastOK: noon.Add(-26 * time.Hour), LastPoll: noon.Add(-time.Hour), NextDue: noon.Add(time.Hour), Status: 403, IntervalS: 7200, Items: 99, Listed: 30,
+			KeptAt: noon.Add(-time.Hour), KeptBytes: 4,
 			Suggestions: []string{"https://vestnik.example/feed.xml", "javascript:alert(1)"}},
 	}
 	w.dead = []pipeline.DeadLetter{{
@@ -230,6 +231,16 @@ func feedAlert() pipeline.Alert {
 			Sentence: "江南日报: a feed has gone quiet since 14 Dec 2015 10:00 UTC", Matched: noon.Add(-30 * time.Minute),
 		},
 	}
+}
+
+// Kept is a body of the feed that fails.
+func (w *world) Kept(_ context.Context, url string) (*KeptBody, error) {
+	for _, f := range w.feeds {
+		if f.URL == url && !f.KeptAt.IsZero() {
+			return &KeptBody{URL: url, At: f.KeptAt, Error: "a page, not a feed", Bytes: f.KeptBytes, Body: []byte("<p>\xff")}, nil
+		}
+	}
+	return nil, pipeline.ErrNotFound
 }
 
 // Feeds answers from the world's list.

@@ -45,6 +45,7 @@ func (q *poll) good(ctx context.Context, resp *fetch.Response, outcome string) t
 	}
 	q.schedule(interval, 0)
 	q.tellHost(ctx, hostUp, now)
+	q.dropBody(ctx)
 	told := q.tellGood(ctx, now, q.full || !resp.NotModified)
 	soon := (outcome == pollNotModified || outcome == pollSame) && !told
 	next := s.Next
@@ -108,6 +109,9 @@ func (q *poll) failed(ctx context.Context, resp *fetch.Response, err error) turn
 		t.hold = now.Add(wait)
 	}
 	q.trouble(resp, err, now)
+	if resp != nil && unreadable(err) {
+		q.keepBody(ctx, resp, err, now)
+	}
 	s.LastPoll = now
 	backoff := s.backoff(q.every, now, q.cfg, mayBeNetwork(err))
 	if !s.Trouble.Saw410.IsZero() {

@@ -139,6 +139,7 @@ type Poller struct {
 
 	remarks    [hostShards]bool // that are to be stored
 	remarkable chan struct{}
+	discard    []string // keys of bodies of feeds that are gone
 
 	dirty   map[*feed]*state // to be stored; a state in here is never changed
 	writing map[*feed]bool   // being stored
@@ -219,12 +220,15 @@ func (p *Poller) set(src *catalog.Source, cf catalog.Feed) {
 }
 
 // drop forgets a feed that is no longer in the catalog; p.mu is held. Its
-// stored state stays, for when it comes back.
+// stored state stays, for when it comes back, but not a body that was kept.
 func (p *Poller) drop(f *feed) {
 	f.gone = true
 	p.queue.remove(f, p.cfg)
 	p.queue.leave(f)
 	p.metrics.state(f.shown).Dec()
+	if f.Kept != nil {
+		p.discard = append(p.discard, keptKey(f.url))
+	}
 	delete(p.feeds, f.url)
 }
 

@@ -140,11 +140,18 @@ func (p *Poller) flushes(ctx context.Context) {
 func (p *Poller) flush(ctx context.Context) {
 	p.storeHosts(ctx)
 	p.mu.Lock()
+	discard := p.discard
+	p.discard = nil
 	todo := make([]*feed, 0, len(p.dirty))
 	for f := range p.dirty {
 		todo = append(todo, f)
 	}
 	p.mu.Unlock()
+	for _, key := range discard {
+		if err := p.kv.Delete(ctx, key); err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+			p.lg.Warn("kept body not dropped", "key", key, "error", err)
+		}
+	}
 	var writers sync.WaitGroup
 	for part := range slices.Chunk(todo, max(1, (len(todo)+flushers-1)/flushers)) {
 		writers.Go(func() {

@@ -87,6 +87,21 @@ func (a *App) Feeds(ctx context.Context, source string) ([]web.FeedStatus, error
 	return out, nil
 }
 
+// Kept implements web.Feeds. Whichever process polls, the bucket has it.
+func (a *App) Kept(ctx context.Context, url string) (*web.KeptBody, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	kv, err := a.node.KV(ctx, pipeline.BucketFeeds)
+	if err != nil {
+		return nil, err
+	}
+	k, err := feeds.LoadKept(ctx, kv, url)
+	if err != nil {
+		return nil, err
+	}
+	return (*web.KeptBody)(k), nil
+}
+
 // feedStatus is a feed's health as the web shows it.
 func feedStatus(f feeds.FeedHealth) web.FeedStatus {
 	return web.FeedStatus{
@@ -94,6 +109,7 @@ func feedStatus(f feeds.FeedHealth) web.FeedStatus {
 		Failures: int(math.Ceil(f.Failures)), LastOK: f.LastGood, NextDue: f.NextDue, LastPoll: f.LastPoll, Status: f.Status, Class: f.Class,
 		IntervalS: int64(f.Interval / time.Second), Items: f.Items, Listed: f.Listed, Newest: f.Newest, UsualS: int64(f.Usual / time.Second),
 		Format: f.Format, Title: f.Title, Repairs: f.Repairs, Suggestions: f.Suggestions,
+		KeptAt: f.KeptAt, KeptBytes: f.KeptBytes,
 		MovedTo: f.MovedTo, MovedUsed: f.MovedUsed, Held: f.Held, Matching: f.Matching,
 	}
 }
