@@ -20,7 +20,7 @@ func (p *Parsed) readJSON(doc *document) ([]*gofeed.Feed, error) {
 	if !isList && !strings.Contains(version, "jsonfeed.org") {
 		return nil, ErrNotFeed
 	}
-	p.jsonHub = hubOf(m)
+	doc.hub = hubOf(m)
 	if len(items) > MaxItems {
 		p.repaired("items_cut")
 		m["items"], whole = items[:MaxItems], false

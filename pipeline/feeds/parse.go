@@ -79,7 +79,6 @@ type Parsed struct {
 	Future      int            // dates refused because they lie ahead
 	Zone        string         // how dates without a zone were read, as "+03:00"; empty: as UTC
 	ZoneFrom    string         // how that is known: document, language, future
-	jsonHub     string         // as a JSON Feed names it
 	Linkless    int            // items without an address of their own
 	Dropped     []Drop         // items left out
 }
