@@ -58,6 +58,7 @@ func checkSite(t *testing.T) (string, *fetch.Client) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	site, c := checkSite(t)
 	for path, want := range map[string]string{"/works": "work", "/ignored": "ignored", "/none": "none"} {
 		r := feeds.Check(t.Context(), c, site+path, &catalog.Source{AllowPrivate: true}, feeds.Config{})
@@ -113,6 +114,7 @@ func TestCheckSaysWhy(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	site, c := checkSite(t)
 	tests := []struct {
 		name, address string

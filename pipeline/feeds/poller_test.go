@@ -403,7 +403,7 @@ func TestRetryAfterOutlivesTheProcess(t *testing.T) {
 	kv := bucket(t, n)
 	first, stop := start(t, kv, feeds.ToBus(n), feeds.Config{}, sources)
 	until(t, "the host has spoken and been heard", func() bool {
-		return len(first.Health("z")) == 2 && first.Health("z")[0].State == feeds.StateFailing
+		return slices.ContainsFunc(first.Health("z"), feeds.FeedHealth.Failing)
 	})
 	stop()
 	asked := busy.Load()
