@@ -189,7 +189,7 @@ func (s *Server) feedView(f FeedStatus) feedView {
 	say("Format", f.Format)
 	if !f.KeptAt.IsZero() {
 		at("Unreadable body", f.KeptAt, "")
-		say("Look at it", "newswatch feeds check --kept "+f.URL)
+		say("Look at it", "newswatch feeds check --kept '"+strings.ReplaceAll(f.URL, "'", "%27")+"'") // for a shell
 	}
 	if f.MovedTo != "" {
 		v.MovedUsed = f.MovedUsed
