@@ -61,4 +61,12 @@ type Config struct {
 	PatienceFor time.Duration `yaml:"patience_for"`
 	// MaxText is the most bytes of text an article keeps. 0: 200 KB.
 	MaxText int `yaml:"max_text"`
+	// MaxPage is the most bytes read of a page. 0: 10 MiB.
+	MaxPage int `yaml:"max_page"`
+	// MaxNodes is the most nodes of a page that the whole way to its text is
+	// tried on; above it only the linear one is. 0: 200,000.
+	MaxNodes int `yaml:"max_nodes"`
+	// Timeout is the longest the reading of a page may take, once it is here.
+	// Then the article goes on with what the feed gave. 0: 20 seconds.
+	Timeout time.Duration `yaml:"timeout"`
 }

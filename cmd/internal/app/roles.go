@@ -88,6 +88,7 @@ func (a *App) openExtract(context.Context) error {
 		return nil
 	}
 	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
+	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
 	return nil
 }
 
