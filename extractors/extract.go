@@ -54,6 +54,7 @@ type Extractor struct {
 	// reading has a place for each page being read. Many pages are waited for
 	// at once; a tree is a hundred times its page, so few are held.
 	reading chan struct{}
+	learner *Learner // nil: nothing is learned of hosts
 	sources atomic.Pointer[map[string]source]
 	extract func([]byte, readable.Options) (readable.Page, error)
 }
@@ -81,6 +82,10 @@ func New(lg *slog.Logger, reg prometheus.Registerer, fetcher Fetcher, tagger Tag
 		extract: readable.Extract,
 	}
 }
+
+// Learn makes the extractor learn of the hosts whose pages it reads and leave
+// out what recurs on them. It is called before the first Handle.
+func (e *Extractor) Learn(l *Learner) { e.learner = l }
 
 // Handle makes the article of an item. It answers with one article, or with an
 // error that is the item's fate: the fetcher's Later, a Later of its own while
@@ -174,7 +179,7 @@ func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		return readable.Page{}, e.unfetched(ctx, it, a, err)
 	}
 	a.Fetched = raw.Fetched.UTC()
-	page, err := e.readPage(ctx, raw.Body, readable.Options{
+	page, err := e.readKnowing(ctx, raw.Body, readable.Options{
 		URL:         cmp.Or(raw.URL, it.Link, it.URL),
 		ContentType: raw.ContentType,
 		Title:       it.Title,

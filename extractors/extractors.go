@@ -5,8 +5,9 @@
 // In go [pipeline.Item] values, out come [pipeline.Article] values with text
 // and mentions, and without id, revision and story. Pages come from a
 // [Fetcher], HTML is read by package readable, mentions are found by a
-// [Tagger]. It is the stage between the items and the extracted topics, and
-// owns no subjects or keys.
+// [Tagger], what recurs on the pages of a host is remembered by a [Learner]. It
+// is the stage between the items and the extracted topics, and owns the keys
+// blocks.* of a [Store].
 package extractors
 
 import (
@@ -69,4 +70,6 @@ type Config struct {
 	// Timeout is the longest the reading of a page may take, once it is here.
 	// Then the article goes on with what the feed gave. 0: 20 seconds.
 	Timeout time.Duration `yaml:"timeout"`
+	// Learn bounds what is learned of hosts, see [Learner].
+	Learn LearnConfig `yaml:"learn"`
 }

@@ -83,12 +83,29 @@ func (a *App) serveFeeds(ctx context.Context) error {
 // bounded by what they hold, a page each.
 const extractWorkers = 16
 
-func (a *App) openExtract(context.Context) error {
+func (a *App) openExtract(ctx context.Context) error {
 	if !a.opts.has(RoleExtract) {
 		return nil
 	}
 	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
+	return a.openLearner(ctx)
+}
+
+// openLearner makes the extractor learn what recurs on hosts, unless it is not
+// to. What was learned last is saved at the end, before the bus closes.
+func (a *App) openLearner(ctx context.Context) error {
+	cfg := a.opts.Config.Extract.Learn
+	if cfg.Hosts < 0 {
+		return nil
+	}
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return err
+	}
+	a.learner = extractors.NewLearner(a.lg.With("component", "learner"), kv, cfg)
+	a.extract.Learn(a.learner)
+	a.onClose("learned blocks", a.learner.Save)
 	return nil
 }
 
