@@ -70,7 +70,7 @@ func asArticle(src *catalog.Source, feed string) *pipeline.Article {
 }
 
 // Silence is the alerts that the event raises: one for each watch of kind
-// silence that the feed's source is selected by. A spell alerts once: its
+// silence that the event's source is selected by. A spell alerts once: its
 // alerts have the same ids however often it is told of. The end of a spell
 // raises none, nor does a feed whose source the catalog no longer has.
 //
@@ -78,7 +78,7 @@ func asArticle(src *catalog.Source, feed string) *pipeline.Article {
 // are answered with it.
 func Silence(c *catalog.Catalog, ev pipeline.FeedEvent, now time.Time) ([]pipeline.Alert, error) {
 	src := c.Source(ev.Source)
-	if src == nil || ev.Kind != pipeline.FeedFailing && ev.Kind != pipeline.FeedQuiet {
+	if src == nil || !ev.Begins() {
 		return nil, nil
 	}
 	doc := query.NewDoc(asArticle(src, ev.Feed))
@@ -114,14 +114,19 @@ func compileSilence(w catalog.Watch, now time.Time) (watch, error) {
 	return watch{w, q, quiet}, nil
 }
 
-// groupFeed is what a watch of kind silence alerts once for: a feed's spell.
+// groupFeed is what a watch of kind silence alerts once for: a spell of a feed
+// or of a source's pages.
 const groupFeed = "feed"
 
 func silenceAlert(w watch, src *catalog.Source, ev pipeline.FeedEvent, now time.Time) pipeline.Alert {
-	g := group{kind: groupFeed, what: []string{ev.Feed, ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
+	g := group{kind: groupFeed, what: []string{ev.About(), ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
 	a := newAlert(w, g, now)
 	a.Kind, a.Feed = catalog.WatchSilence, &ev
-	a.Receipt.Spans = []pipeline.Span{{Field: "feed", End: len(ev.Feed), Text: ev.Feed, Term: w.query.Text}}
+	field := "feed"
+	if ev.Feed == "" {
+		field = "source"
+	}
+	a.Receipt.Spans = []pipeline.Span{{Field: field, End: len(ev.About()), Text: ev.About(), Term: w.query.Text}}
 	a.Receipt.Sentence = silenceSentence(src, ev)
 	return a
 }
@@ -129,8 +134,11 @@ func silenceAlert(w watch, src *catalog.Source, ev pipeline.FeedEvent, now time.
 // silenceSentence tells the event in a sentence.
 func silenceSentence(src *catalog.Source, ev pipeline.FeedEvent) string {
 	what := "a feed has gone quiet"
-	if ev.Kind == pipeline.FeedFailing {
+	switch ev.Kind {
+	case pipeline.FeedFailing:
 		what = "a feed fails"
+	case pipeline.PagesCollapsed:
+		what = "the pages give little text"
 	}
 	s := fmt.Sprintf("%s: %s since %s", cmp.Or(src.Name, src.ID), what, ev.Since.UTC().Format("2 Jan 2006 15:04 UTC"))
 	if ev.Reason != "" {

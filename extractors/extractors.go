@@ -6,8 +6,9 @@
 // and mentions, and without id, revision and story. Pages come from a
 // [Fetcher], HTML is read by package readable, mentions are found by a
 // [Tagger], what recurs on the pages of a host is remembered by a [Learner]. It
-// is the stage between the items and the extracted topics, and owns the keys
-// blocks.* of a [Store].
+// is the stage between the items and the extracted topics. [Yields] is a second
+// one, over the published articles: it tells of sources whose pages give far
+// less than they used to. They own the keys blocks.* and yield.* of a [Store].
 package extractors
 
 import (
