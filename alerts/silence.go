@@ -70,7 +70,7 @@ func asArticle(src *catalog.Source, feed string) *pipeline.Article {
 }
 
 // Silence is the alerts that the event raises: one for each watch of kind
-// silence that the feed's source is selected by, or, where no feed can be
+// silence that the event's source is selected by, or, where no feed can be
 // asked, for each. A spell alerts once: its alerts have the same ids however
 // often it is told of, and of feeds that fail together whichever of them is told
 // of. The end of a spell raises none, nor does a feed whose source the catalog no
@@ -80,18 +80,17 @@ func asArticle(src *catalog.Source, feed string) *pipeline.Article {
 // are answered with it.
 func Silence(c *catalog.Catalog, ev pipeline.FeedEvent, now time.Time) ([]pipeline.Alert, error) {
 	src := c.Source(ev.Source)
+	if !ev.Begins() {
+		return nil, nil
+	}
 	selects := func(watch) bool { return true }
-	switch ev.Kind {
-	case pipeline.FeedOffline:
-	case pipeline.FeedFailing, pipeline.FeedQuiet:
+	if ev.Kind != pipeline.FeedOffline {
 		if src == nil {
 			return nil, nil
 		}
 		doc := query.NewDoc(asArticle(src, ev.Feed))
 		doc.Now = now
 		selects = func(w watch) bool { _, ok := w.query.Match(doc); return ok }
-	default:
-		return nil, nil
 	}
 	var out []pipeline.Alert
 	var errs []error
@@ -124,18 +123,22 @@ func compileSilence(w catalog.Watch, now time.Time) (watch, error) {
 	return watch{w, q, quiet}, nil
 }
 
-// groupFeed is what a watch of kind silence alerts once for: a feed's spell.
+// groupFeed is what a watch of kind silence alerts once for: a spell of a feed
+// or of a source's pages.
 const groupFeed = "feed"
 
 func silenceAlert(w watch, src *catalog.Source, ev pipeline.FeedEvent, now time.Time) pipeline.Alert {
-	g := group{kind: groupFeed, what: []string{ev.Feed, ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
+	g := group{kind: groupFeed, what: []string{ev.About(), ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
 	if ev.Spell != "" {
 		g.what = []string{ev.Spell, ev.Kind}
 	}
 	a := newAlert(w, g, now)
 	a.Kind, a.Feed = catalog.WatchSilence, &ev
-	about := cmp.Or(ev.Feed, ev.Kind)
-	a.Receipt.Spans = []pipeline.Span{{Field: "feed", End: len(about), Text: about, Term: w.query.Text}}
+	field := "feed"
+	if ev.Feed == "" {
+		field = "source"
+	}
+	a.Receipt.Spans = []pipeline.Span{{Field: field, End: len(ev.About()), Text: ev.About(), Term: w.query.Text}}
 	a.Receipt.Sentence = silenceSentence(src, ev)
 	return a
 }
@@ -150,6 +153,8 @@ func silenceSentence(src *catalog.Source, ev pipeline.FeedEvent) string {
 		what = fmt.Sprintf("%d feeds of %s fail", ev.Feeds, ev.Host)
 	case ev.Kind == pipeline.FeedFailing:
 		what = "a feed fails"
+	case ev.Kind == pipeline.PagesCollapsed:
+		what = "the pages give little text"
 	}
 	s := fmt.Sprintf("%s: %s since %s", cmp.Or(src.Name, src.ID), what, ev.Since.UTC().Format("2 Jan 2006 15:04 UTC"))
 	if ev.Reason != "" {

@@ -96,6 +96,37 @@ func TestSilenceOfAQuietFeed(t *testing.T) {
 	}
 }
 
+// The pages of a source are told of as its feeds are: once per spell.
+func TestSilenceOfPages(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Query: "lang:zh", Kind: "silence"})
+	ev := pipeline.FeedEvent{
+		Kind: pipeline.PagesCollapsed, Source: "xinhua", Reason: "10 of the last 20 pages gave little or no text", Since: testNow.Add(-26 * time.Hour), At: testNow,
+	}
+	got := silence(t, c, ev)
+	if len(got) != 1 {
+		t.Fatalf("%d alerts, want 1", len(got))
+	}
+	a := got[0]
+	if want := "新华社: the pages give little text since 30 Mar 2026 10:00 UTC: 10 of the last 20 pages gave little or no text"; a.Receipt.Sentence != want {
+		t.Errorf("sentence %q\nwant %q", a.Receipt.Sentence, want)
+	}
+	if got, want := a.Title(), "Pages give little text: xinhua"; got != want {
+		t.Errorf("title %q, want %q", got, want)
+	}
+	if diff := cmp.Diff([]pipeline.Span{{Field: "source", End: 6, Text: "xinhua", Term: "lang:zh"}}, a.Receipt.Spans); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	again := ev
+	again.Reason, again.At = "11 of the last 20", testNow.Add(time.Hour)
+	next := ev
+	next.Since = testNow
+	over := ev
+	over.Kind = pipeline.FeedRecovered
+	if silence(t, c, again)[0].ID != a.ID || silence(t, c, next)[0].ID == a.ID || len(silence(t, c, over)) > 0 {
+		t.Error("a spell is told of once, and its end is no alert")
+	}
+}
+
 func TestSilenceSelectsSources(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
 		{"", "kommersant xinhua bare"},

@@ -21,6 +21,7 @@ type Deps struct {
 	Dead     Dead
 	Loader   Loader
 	Feeds    Feeds
+	Yields   Yields
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
@@ -77,6 +78,12 @@ type KeptBody struct {
 	Error       string    `json:"error" doc:"Why it could not be read."`
 	Bytes       int       `json:"bytes" doc:"Of the whole body."`
 	Body        []byte    `json:"body" doc:"At most its first 256 KiB, in base64."`
+}
+
+// Yields knows how much text the pages of a source give; of one without pages,
+// that there are none.
+type Yields interface {
+	Yield(ctx context.Context, source string) (YieldStatus, error)
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.
@@ -186,6 +193,25 @@ type FeedStatus struct {
 	MovedUsed   bool      `json:"moved_used,omitempty"`  // that address is the one that is asked
 	Held        bool      `json:"held,omitempty"`        // its items wait for room in the stream
 	Matching    bool      `json:"matching,omitempty"`    // asked more often, for it has mentioned what is tracked
+}
+
+// A YieldStatus is how much text the pages of a source give, and whether that is
+// far less than it used to be.
+type YieldStatus struct {
+	Source    string     `json:"source"`
+	Recent    YieldStats `json:"recent" doc:"The last pages."`
+	Past      YieldStats `json:"past" doc:"The pages before them; while it has collapsed, those before the collapse."`
+	Collapsed bool       `json:"collapsed"`
+	Reason    string     `json:"reason,omitempty" doc:"What has collapsed, in words."`
+	Since     time.Time  `json:"since,omitzero" doc:"The first page of the collapse."`
+	LastGood  time.Time  `json:"last_good,omitzero" doc:"The last good page before it."`
+}
+
+// YieldStats are the numbers of some pages.
+type YieldStats struct {
+	Pages  int `json:"pages"`
+	Poor   int `json:"poor" doc:"Those that gave nothing or little."`
+	Median int `json:"median" doc:"Letters and digits of the median text, a Han character for three."`
 }
 
 // IndexStatus is what the index holds.

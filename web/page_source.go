@@ -23,7 +23,8 @@ type sourcePage struct {
 	Tags          []linkView
 	Known         bool // how the feeds do is known
 	Feeds         []feedView
-	Searched      bool // the articles were asked for
+	Pages         *pagesView // nil: no page of it was read
+	Searched      bool       // the articles were asked for
 	Latest        []hitView
 	All           string // search for all its articles
 	JSON, Catalog string // addresses of the API
@@ -43,7 +44,14 @@ type feedView struct {
 	Suggestions  []linkView
 }
 
-// A feedFact is one line about a feed: a moment or words.
+// pagesView is how much the source's pages give, as its page shows it.
+type pagesView struct {
+	Bad   bool
+	Why   string
+	Facts []feedFact
+}
+
+// A feedFact is one line about a feed or about pages: a moment or words.
 type feedFact struct {
 	Name, Value string
 	At          *moment
@@ -66,6 +74,7 @@ func (s *Server) sourcePage(w http.ResponseWriter, r *http.Request) {
 	for _, f := range feedsOf(src, health[id]) {
 		page.Feeds = append(page.Feeds, s.feedView(f))
 	}
+	page.Pages = s.pagesView(r, id)
 	page.Latest, page.Searched = s.latest(r, id)
 	s.render(w, http.StatusOK, "source", page)
 }
@@ -109,6 +118,39 @@ func (s *Server) sourceView(src *catalog.Source) sourcePage {
 		p.Tags = append(p.Tags, linkView{Label: t, URL: sourceFilter{Tag: t}.url(1)})
 	}
 	return p
+}
+
+// pagesView is nil where no page was read, or nobody knows.
+func (s *Server) pagesView(r *http.Request, id string) *pagesView {
+	if s.deps.Yields == nil {
+		return nil
+	}
+	y, err := s.deps.Yields.Yield(r.Context(), id)
+	if err != nil {
+		s.lg.Warn("pages of a source", "source", id, "error", err)
+		return nil
+	}
+	if y.Recent.Pages == 0 {
+		return nil
+	}
+	v := &pagesView{Bad: y.Collapsed, Why: y.Reason}
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			m := s.moment(t)
+			v.Facts = append(v.Facts, feedFact{Name: name, At: &m})
+		}
+	}
+	say := func(name string, of YieldStats) {
+		if of.Pages > 0 {
+			v.Facts = append(v.Facts, feedFact{Name: name + " " + number(of.Pages), Value: number(of.Median) + " letters of text in the median, " +
+				number(of.Poor) + " gave little or none"})
+		}
+	}
+	at("Since", y.Since)
+	at("Last good page", y.LastGood)
+	say("Last", y.Recent)
+	say("Before that,", y.Past)
+	return v
 }
 
 // latest is the source's newest articles; false: nobody could be asked.

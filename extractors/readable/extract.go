@@ -219,7 +219,9 @@ func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, kn
 	}
 }
 
-// withoutKnown drops the blocks that are known of other pages of the host.
+// withoutKnown drops the blocks that are known of other pages of the host. Where
+// they are more than half of the text it stays as it is: then it is the article
+// that is known.
 func withoutKnown(text string, known func(uint64) bool) string {
 	if known == nil {
 		return text
@@ -230,7 +232,10 @@ func withoutKnown(text string, known func(uint64) bool) string {
 			kept = append(kept, b)
 		}
 	}
-	return strings.Join(kept, "\n\n")
+	if without := strings.Join(kept, "\n\n"); 2*Weight(without) >= Weight(text) {
+		return without
+	}
+	return text
 }
 
 // note says what is wrong with the text.

@@ -94,7 +94,7 @@ func TestParseFaults(t *testing.T) {
 		want       []string // all the lines of the error, in order
 	}{
 		{"unknown fields", "sources:\n  - id: a\n    nam: A\n    name: A\n    feeds:\n      - { url: \"http://a.example/\", evry: 5m }\n", []string{
-			"f.yaml:3: sources[0].nam: unknown field; known are id, name, home, country, lang, tags, feeds, gap, at_once, allow_private, http1, user_agent, proxy",
+			"f.yaml:3: sources[0].nam: unknown field; known are id, name, home, country, lang, tags, feeds, gap, at_once, allow_private, http1, user_agent, proxy, pages, extract",
 			"f.yaml:6: sources[0].feeds[0].evry: unknown field; known are url, every",
 		}},
 		{"unknown at the top", "source: []\n", []string{"f.yaml:1: source: unknown field; known are sources, entities, watches, channels"}},

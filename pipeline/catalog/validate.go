@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/andybalholm/cascadia"
 	"golang.org/x/text/language"
 )
 
@@ -57,6 +58,17 @@ func watchKinds() []string {
 	return []string{WatchMention, WatchFirstMention, WatchCoMention, WatchSpike, WatchSilence, WatchStoryGrowth, WatchDigest}
 }
 
+// Whether the pages of a source's articles are read, as it stands in
+// [Source.Pages].
+const (
+	PagesAuto   = "auto"   // where its feeds don't carry the whole text
+	PagesAlways = "always" // of every article
+	PagesNever  = "never"  // the articles are what the feeds say
+)
+
+// PagesModes is what [Source.Pages] may be.
+func PagesModes() []string { return []string{PagesAuto, PagesAlways, PagesNever} }
+
 func channelKinds() []string {
 	return []string{ChannelLog, ChannelWebhook, "slack", "telegram", "discord", "teams", "ntfy", "email"}
 }
@@ -79,6 +91,9 @@ const (
 	MaxEvery = 7 * 24 * time.Hour // longest interval of a feed
 	MaxGap   = time.Hour          // longest gap between two requests to a host
 	MaxOnce  = 64                 // most requests at once to a host
+
+	MaxSelector = 500 // characters in a selector
+	MaxDrop     = 50  // selectors in drop
 )
 
 // Checks are rules other rooms know. A nil func checks nothing.
@@ -262,7 +277,35 @@ func (s *Source) Validate() error {
 			f.add("proxy", "%v", err)
 		}
 	}
+	if s.Pages != "" {
+		f.oneOf("pages", s.Pages, PagesModes())
+	}
+	if r := s.Extract; r != nil {
+		for _, rule := range []struct{ field, selector string }{
+			{"body", r.Body}, {"title", r.Title}, {"date", r.Date}, {"author", r.Author},
+		} {
+			if rule.selector != "" {
+				f.selector("extract."+rule.field, rule.selector)
+			}
+		}
+		if len(r.Drop) > MaxDrop {
+			f.add("extract.drop", "has %d entries, at most %d are allowed", len(r.Drop), MaxDrop)
+		}
+		for i, d := range r.Drop {
+			f.selector(fmt.Sprintf("extract.drop[%d]", i), d)
+		}
+	}
 	return joinFields(f.errs)
+}
+
+// selector checks a CSS selector, or several with commas between them.
+func (f *faults) selector(field, s string) {
+	if !f.line(field, s, MaxSelector) {
+		return
+	}
+	if _, err := cascadia.ParseGroup(s); err != nil {
+		f.add(field, "%q is not a CSS selector: %v", s, err)
+	}
 }
 
 // feedKey is equal for two spellings of one feed's address.
