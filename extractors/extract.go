@@ -311,7 +311,7 @@ func (e *Extractor) describe(a *pipeline.Article, it pipeline.Item, page readabl
 	a.Summary = cmp.Or(a.Summary, page.Summary)
 	a.Image = cmp.Or(a.Image, page.Image)
 	a.Lang = Language(a.Title, cmp.Or(a.Text, a.Summary), page.Lang, it.Lang)
-	a.Modified = page.Modified
+	a.Modified = page.Modified.UTC()
 	a.Published, a.PublishedFrom = e.published(it, page)
 	if c, ok := pipeline.CanonicalURL(page.Canonical); ok && c != it.URL && sameSite(c, it.URL) {
 		a.Canonical = c

@@ -294,7 +294,8 @@ func hostOf(address string) string {
 }
 
 // readKnowing reads a page without what is known to recur on its host, and
-// learns from it. Where little would be left that way, nothing was meant to go.
+// learns from it. That no page loses more than half of its text this way is
+// package readable's to see to.
 func (e *Extractor) readKnowing(ctx context.Context, body []byte, opt readable.Options) (readable.Page, error) {
 	name := hostOf(opt.URL)
 	if e.learner == nil || name == "" {
@@ -308,20 +309,11 @@ func (e *Extractor) readKnowing(ctx context.Context, body []byte, opt readable.O
 	if err != nil {
 		return page, err
 	}
-	met := 0
 	for _, b := range page.Blocks {
 		if known[b] {
-			met++
+			e.metrics.recurring.Inc()
 		}
 	}
-	if met > 0 && (met*2 > len(page.Blocks) || len(page.Notes) > 0) {
-		opt.Known = nil
-		whole, err := e.readPage(ctx, body, opt)
-		if err == nil && readable.Weight(page.Text)*2 < readable.Weight(whole.Text) {
-			page, met = whole, 0
-		}
-	}
-	e.metrics.recurring.Add(float64(met))
 	if page.Method != readable.MethodRules {
 		address := opt.URL
 		if c, ok := pipeline.CanonicalURL(page.Canonical); ok {

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/newswatch/newswatch/extractors/readable"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/jet"
 )
@@ -165,21 +164,6 @@ func TestLearnSparesHalf(t *testing.T) {
 		if a := r.read(t, n, live(n)); a.Text != strings.Join(paragraphs, "\n\n") {
 			t.Errorf("page %d: %q", n, a.Text)
 		}
-	}
-
-	// Whatever the reader of pages does with what is known.
-	r.extract = func(_ []byte, opt readable.Options) (readable.Page, error) {
-		p := readable.Page{Text: sentence, Title: "Live", Method: readable.MethodReadability, Blocks: []uint64{1}}
-		if opt.Known != nil {
-			p.Text, p.Notes = "", []string{readable.NoteEmpty}
-		}
-		return p, nil
-	}
-	for n := range recurs {
-		l.learn("wuzhen.example", fmt.Sprint("x", n), fmt.Sprint("X", n), []uint64{1})
-	}
-	if a := r.read(t, 99, "<html>"); a.Text != sentence || len(a.Problems) > 0 {
-		t.Errorf("%q %v", a.Text, a.Problems)
 	}
 }
 

@@ -31,7 +31,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 		recurring: f.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_extract_recurring_blocks_total",
-			Help: "Text blocks left out of articles, for they stand on several pages of their host.",
+			Help: "Text blocks met that are known to stand on several pages of their host; they are left out of articles.",
 		}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "newswatch_extract_duration_seconds",

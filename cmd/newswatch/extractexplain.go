@@ -287,7 +287,7 @@ func writeTrace(w io.Writer, t *readable.Trace) error {
 	}
 	candidates := table{{"SCORE", "WEIGHT", "LINKS", "BLOCKS", "ELEMENT"}}
 	for _, c := range t.Candidates {
-		candidates.add(fmt.Sprintf("%.2f", c.Score), fmt.Sprint(c.Weight), percent(c.Links), fmt.Sprint(c.Blocks), c.Path)
+		candidates.add(fmt.Sprintf("%.2f", c.Score), fmt.Sprint(c.Weight), percent(c.Links), fmt.Sprint(c.Blocks), tail(plain(c.Path), 90))
 	}
 	votes := table{{"WAY", "WEIGHT", "AGREES", "CHOSEN", "NOTE"}}
 	for _, v := range t.Votes {
@@ -301,23 +301,47 @@ func writeTrace(w io.Writer, t *readable.Trace) error {
 		votes.add(v.Method, fmt.Sprint(v.Weight), agrees, chosen, v.Note)
 	}
 	blocks := table{{"", "SCORE", "WEIGHT", "WHY", "FEATURES", "ELEMENT", "TEXT"}}
+	unlikely := 0
+	fold := func() {
+		if unlikely > 0 {
+			blocks.add("-", "", "", fmt.Sprintf("%d more, unlikely", unlikely), "", "", "")
+			unlikely = 0
+		}
+	}
 	for _, b := range t.Blocks {
 		mark := "-"
 		if b.Kept {
 			mark = "+"
 		}
+		if !b.Kept && b.Score < worthShowing {
+			unlikely++ // menus and lists of links: the JSON has them
+			continue
+		}
+		fold()
 		var features []string
 		for _, k := range slices.Sorted(maps.Keys(b.Features)) {
 			features = append(features, fmt.Sprintf("%s %.2g", k, b.Features[k]))
 		}
-		blocks.add(mark, fmt.Sprintf("%.2f", b.Score), fmt.Sprint(b.Weight), b.Why, strings.Join(features, " "), b.Path, clip(plain(b.Text), 70))
+		blocks.add(mark, fmt.Sprintf("%.2f", b.Score), fmt.Sprint(b.Weight), b.Why, strings.Join(features, " "), tail(plain(b.Path), 30), clip(plain(b.Text), 70))
 	}
+	fold()
 	return errors.Join(
 		section("What the rules select", rules),
 		section("Elements that could hold the text, best first", candidates),
 		section("Other ways to the text", votes),
 		section("Text blocks in the order of the page: + is text of the article, - was cut", blocks),
 	)
+}
+
+// worthShowing is the score from which a block that was cut is shown by itself.
+const worthShowing = 0.03
+
+// tail cuts s to its last n characters, the first of them an ellipsis.
+func tail(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return "…" + string(r[len(r)-n+1:])
+	}
+	return s
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }

@@ -135,8 +135,7 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	strip := newStripper(g, p, opt)
 	d := textblocks.Read(root)
 	textblocks.Find(d, g.evidence(p, opt))
-	known := func(i int) bool { return opt.Known != nil && opt.Known(d.Digest(i)) }
-	kept, expected := d.Choose(known)
+	kept, expected, known := choose(d, opt.Known)
 	for i := range d.Blocks {
 		if d.Blocks[i].Probability > considered {
 			p.Blocks = append(p.Blocks, d.Digest(i))
@@ -152,6 +151,32 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 		g.others(p, doc, root, opt, strip, trace)
 	}
 	g.note(p)
+}
+
+// choose picks the blocks of the text without those that are known of other
+// pages of the host. Where they are more than half of it nothing counts as
+// known: then it is the article that is.
+func choose(d *textblocks.Document, onHost func(uint64) bool) (kept []bool, expected float64, known func(int) bool) {
+	nothing := func(int) bool { return false }
+	kept, expected = d.Choose(nothing)
+	if onHost == nil {
+		return kept, expected, nothing
+	}
+	known = func(i int) bool { return onHost(d.Digest(i)) }
+	all, lost := 0, 0
+	for i := range d.Blocks {
+		if kept[i] {
+			all += d.Blocks[i].Weight()
+			if known(i) {
+				lost += d.Blocks[i].Weight()
+			}
+		}
+	}
+	if 2*lost > all {
+		return kept, expected, nothing
+	}
+	kept, expected = d.Choose(known)
+	return kept, expected, known
 }
 
 // others asks the other ways to the text where our own found too little. It
