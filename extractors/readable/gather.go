@@ -25,7 +25,6 @@ type gathered struct {
 	credits []credit     // who may have written it
 	subs    []string     // the first h2 elements
 	scripts []*html.Node // that may hold the page's data
-	walled  bool         // an element is named as a paywall is
 
 	words map[string]hint // what class and id values say, by value
 	line  lineBuffer
@@ -174,10 +173,6 @@ func (g *gathered) attributes(n *html.Node, h hint) hint {
 		case "itemprop", "property":
 			prop += a.Val + " "
 		}
-	}
-	if h&paywallWord != 0 {
-		g.walled = true
-		h &^= paywallWord
 	}
 	for _, a := range n.Attr {
 		if len(a.Val) < 6 || len(a.Val) > 60 || a.Val[0] < '0' || strings.IndexByte(a.Val, '0') < 0 && strings.IndexByte(a.Val, '1') < 0 && strings.IndexByte(a.Val, '2') < 0 {
