@@ -51,6 +51,7 @@ type Extractor struct {
 	cfg     Config
 	metrics *metrics
 	now     func() time.Time
+	langs   langHistory
 	// reading has a place for each page being read. Many pages are waited for
 	// at once; a tree is a hundred times its page, so few are held.
 	reading chan struct{}
@@ -310,7 +311,10 @@ func (e *Extractor) describe(a *pipeline.Article, it pipeline.Item, page readabl
 	}
 	a.Summary = cmp.Or(a.Summary, page.Summary)
 	a.Image = cmp.Or(a.Image, page.Image)
-	a.Lang = Language(a.Title, cmp.Or(a.Text, a.Summary), page.Lang, it.Lang)
+	a.Lang = Language(a.Title, cmp.Or(a.Text, a.Summary), page.Lang, it.Lang, e.langs.usual(it.Source))
+	if utf8.RuneCountInString(a.Text) >= langEnough {
+		e.langs.add(it.Source, a.Lang)
+	}
 	a.Modified = page.Modified.UTC()
 	a.Published, a.PublishedFrom = e.published(it, page)
 	if c, ok := pipeline.CanonicalURL(page.Canonical); ok && c != it.URL && sameSite(c, it.URL) {
