@@ -56,6 +56,7 @@ var keywordFields = []struct {
 	{query.FieldTag, true},
 	{query.FieldStory, true},
 	{query.FieldSite, false},
+	{query.FieldAbout, false},
 	{query.FieldKind, false},
 	{query.FieldKey, false},
 	{query.FieldAuthor, false},

@@ -353,6 +353,8 @@ func TestMentionPieces(t *testing.T) {
 	a := pipeline.Article{Text: text, Mentions: []pipeline.Mention{
 		mention(11, 17), mention(0, 6), mention(3, 9), mention(13, 400), mention(-1, 2), mention(5, 5),
 		{Entity: "x", Field: "text", Start: 18, End: 20, Text: "OF"},
+		{Entity: "huawei", Field: "text", Start: 21, End: 29, Text: "Shenzhen", Confidence: 0.4},
+		{Entity: "huawei", Field: "text", Start: 21, End: 29, Text: "Shenzhen", Nested: true},
 	}}
 	got := ""
 	for _, p := range paragraphs(a.Text, mentionsIn(a, "text"), names{newWorld(t).catalog}) {

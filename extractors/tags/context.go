@@ -1,6 +1,7 @@
 package tags
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,28 +16,32 @@ const (
 )
 
 // contextHolds applies the near, not and must words of a name found at start to
-// end of a field.
-func (t *tagger) contextHolds(id int32, which, start, end int) bool {
-	n := &t.m.names[id]
-	if len(n.must) > 0 && !t.mustHolds(id) {
-		return false
+// end of a field. It returns the rule that blocks it, with the word that did where
+// there is one; empty: none.
+func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word string) {
+	r := t.m.rules[id]
+	if len(r.must) > 0 && !t.mustHolds(id) {
+		return blockMust, ""
 	}
-	if len(n.near)+len(n.not) == 0 {
-		return true
+	if len(r.near)+len(r.not)+len(r.compounds) == 0 {
+		return "", ""
 	}
-	before, after := t.around(which, start, end)
-	if len(n.near) > 0 && !has(before, n.near) && !has(after, n.near) {
-		return false
+	a := t.around(which, start, end)
+	if len(r.near) > 0 && has(a.before, r.near) == "" && has(a.after, r.near) == "" {
+		return blockNear, ""
 	}
-	return !has(before, n.not) && !has(after, n.not)
+	if word = cmp.Or(has(a.before, r.not), has(a.after, r.not), a.compound(r.compounds)); word != "" {
+		return blockNot, word
+	}
+	return "", ""
 }
 
 // mustHolds reports whether one of the must words of a name is in the article.
 func (t *tagger) mustHolds(id int32) bool {
 	holds, known := t.musts[id]
 	if !known {
-		must := t.m.names[id].must
-		holds = has(t.terms(inTitle), must) || has(t.terms(inText), must)
+		must := t.m.rules[id].must
+		holds = has(t.terms(inTitle), must) != "" || has(t.terms(inText), must) != ""
 		if t.musts == nil {
 			t.musts = make(map[int32]bool)
 		}
@@ -55,9 +60,31 @@ func (t *tagger) terms(which int) []textnorm.Token {
 	return f.terms
 }
 
-// around is the words near a name, on either side: those of its sentence, and at
-// least nearWords where the field has them.
-func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) {
+// surroundings are the words near a name, on either side, and all of them with
+// those of the name.
+type surroundings struct {
+	before, after, all []textnorm.Token
+}
+
+// compound is the first of the phrases that the name is a part of, as the catalog
+// has it (升华为 is not 华为); empty: of none.
+func (s surroundings) compound(phrases []phrase) string {
+	first, last := len(s.before), len(s.all)-len(s.after)
+	for _, p := range phrases {
+		n := len(p.terms)
+		for i := max(0, first-n+1); i < last && i+n <= len(s.all); i++ {
+			inside := first <= i && i+n <= last // the name holds the phrase, and says nothing of itself
+			if !inside && p.at(s.all[i:]) {
+				return p.text
+			}
+		}
+	}
+	return ""
+}
+
+// around is the surroundings of a name: the words of its sentence, and at least
+// nearWords where the field has them.
+func (t *tagger) around(which, start, end int) surroundings {
 	terms, source := t.terms(which), t.fields[which].source
 	first, _ := slices.BinarySearchFunc(terms, start, func(k textnorm.Token, at int) int { return k.End - at - 1 })
 	last, _ := slices.BinarySearchFunc(terms, end, func(k textnorm.Token, at int) int { return k.Start - at })
@@ -78,7 +105,7 @@ func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) 
 		}
 		edge = k.End
 	}
-	return terms[lo:first], terms[last:hi]
+	return surroundings{terms[lo:first], terms[last:hi], terms[lo:hi]}
 }
 
 // endsSentence reports whether a sentence ends between two words.
@@ -86,18 +113,28 @@ func endsSentence(gap string) bool {
 	return strings.ContainsAny(gap, "!?。！？…\n") || strings.Contains(gap, ". ") || strings.HasSuffix(gap, ".")
 }
 
-// has reports whether one of the phrases stands in the terms.
-func has(terms []textnorm.Token, phrases [][]string) bool {
+// has is the first of the phrases that stands in the terms, as the catalog has
+// it; empty: none does.
+func has(terms []textnorm.Token, phrases []phrase) string {
 	for _, p := range phrases {
-		for i := 0; i+len(p) <= len(terms); i++ {
-			k := 0
-			for k < len(p) && terms[i+k].Term == p[k] {
-				k++
-			}
-			if k == len(p) {
-				return true
+		for i := range terms {
+			if p.at(terms[i:]) {
+				return p.text
 			}
 		}
 	}
-	return false
+	return ""
+}
+
+// at reports whether the terms begin with the phrase.
+func (p phrase) at(terms []textnorm.Token) bool {
+	if len(terms) < len(p.terms) {
+		return false
+	}
+	for k, want := range p.terms {
+		if terms[k].Term != want {
+			return false
+		}
+	}
+	return true
 }

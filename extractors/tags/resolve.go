@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"unicode/utf8"
 
+	"github.com/newswatch/newswatch/extractors/textnorm"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -15,7 +17,7 @@ func (t *tagger) license() {
 	if !slices.ContainsFunc(t.hits, func(h hit) bool { return h.gated }) {
 		return
 	}
-	full := make(map[int][]int) // where whole names of an entity start
+	full := make(map[int32][]int) // where whole names of an entity start
 	for _, h := range t.hits {
 		if e := t.m.names[h.name].entity; !h.gated && h.words >= 2 {
 			full[e] = append(full[e], t.place(h))
@@ -36,7 +38,14 @@ func (t *tagger) license() {
 		}
 		for k := i; k < j; k++ {
 			h := &t.hits[k]
-			h.dropped = h.gated && (h.dropped || distance(full[t.m.names[h.name].entity], t.place(*h)) > best)
+			if !h.gated {
+				continue
+			}
+			if h.dropped {
+				t.block(*h, blockSurname)
+			} else if h.dropped = distance(full[t.m.names[h.name].entity], t.place(*h)) > best; h.dropped {
+				t.block(*h, blockNearer)
+			}
 		}
 		i = j
 	}
@@ -70,6 +79,25 @@ func distance(places []int, place int) int {
 
 // mentions weighs the hits against each other and writes what is left.
 func (t *tagger) mentions() []pipeline.Mention {
+	hits := t.weighed()
+	out := make([]pipeline.Mention, len(hits))
+	for i, h := range hits {
+		out[i] = t.mention(h)
+	}
+	return out
+}
+
+// mention writes out a hit.
+func (t *tagger) mention(h hit) pipeline.Mention {
+	f, e := &t.fields[h.field], &t.m.entities[t.m.names[h.name].entity]
+	return pipeline.Mention{
+		Entity: e.ID, Kind: e.Kind, Name: t.m.nameText(h.name), Field: f.name, Start: h.start, End: h.end,
+		Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
+	}
+}
+
+// weighed is the hits that stand against the others, in order.
+func (t *tagger) weighed() []hit {
 	hits := t.best()
 	kept := hits[:0]
 	for i := 0; i < len(hits); {
@@ -86,15 +114,7 @@ func (t *tagger) mentions() []pipeline.Mention {
 	slices.SortStableFunc(kept, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), cmp.Compare(a.name, b.name))
 	})
-	out := make([]pipeline.Mention, len(kept))
-	for i, h := range kept {
-		f, n := &t.fields[h.field], &t.m.names[h.name]
-		out[i] = pipeline.Mention{
-			Entity: t.m.entities[n.entity].id, Kind: t.m.entities[n.entity].kind, Name: n.text, Field: f.name, Start: h.start, End: h.end,
-			Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
-		}
-	}
-	return out
+	return kept
 }
 
 // round is the confidence with two digits.
@@ -103,11 +123,26 @@ func round(c float32) float64 { return float64(int(c*100+0.5)) / 100 }
 // best keeps, of the hits of one entity at one place, the surest; of several
 // entities there, those found by more than a guess, each less surely.
 func (t *tagger) best() []hit {
-	entity := func(h hit) int { return t.m.names[h.name].entity }
+	entity := func(h hit) int32 { return t.m.names[h.name].entity }
+	for i := range t.hits {
+		h := &t.hits[i]
+		f := &t.fields[h.field]
+		h.just = f.style == plain && sameCaps(t.m.nameText(h.name), f.source[h.start:h.end])
+	}
+	justFirst := func(a, b hit) int {
+		switch {
+		case a.just == b.just:
+			return 0
+		case a.just:
+			return -1
+		}
+		return 1
+	}
 	slices.SortFunc(t.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end),
 			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf),
 			cmp.Compare(a.rule, b.rule), // acronym and exact before form
+			justFirst(a, b),
 			cmp.Compare(a.name, b.name))
 	})
 	hits := slices.CompactFunc(t.hits, func(a, b hit) bool {
@@ -119,10 +154,35 @@ func (t *tagger) best() []hit {
 		for j < len(hits) && samePlace(hits[i], hits[j]) {
 			j++
 		}
-		out = append(out, settle(hits[i:j])...)
+		out = append(out, t.settle(hits[i:j])...)
 		i = j
 	}
 	return out
+}
+
+// sameCaps reports whether two texts have capitals and small letters at the same
+// places of those that have either.
+func sameCaps(a, b string) bool {
+	const cased = textnorm.Upper | textnorm.Lower
+	next := func(s string) (textnorm.Class, string) {
+		for i, r := range s {
+			if c := textnorm.ClassOf(r) & cased; c != 0 {
+				return c, s[i+utf8.RuneLen(r):]
+			}
+		}
+		return 0, ""
+	}
+	for {
+		var x, y textnorm.Class
+		x, a = next(a)
+		y, b = next(b)
+		if x != y {
+			return false
+		}
+		if x == 0 {
+			return true
+		}
+	}
 }
 
 // shared is what is left of the confidence of a name that several entities have.
@@ -130,8 +190,9 @@ const shared = 0.7
 
 // settle weighs the entities that have the same text as a name. One whose near
 // or must words are there goes before the others; a last name or an initial goes
-// after whole names.
-func settle(same []hit) []hit {
+// after whole names; of whole names those written just so go before those in
+// other capitals (WHO and Who), except where a headline has its own.
+func (t *tagger) settle(same []hit) []hit {
 	if len(same) == 1 {
 		return same
 	}
@@ -142,13 +203,22 @@ func settle(same []hit) []hit {
 		case ruleInitial, ruleSurname:
 			return 1
 		}
-		return 2
+		if h.just {
+			return 2
+		}
+		return 1
 	}
 	top := 0
 	for _, h := range same {
 		top = max(top, rank(h))
 	}
-	same = slices.DeleteFunc(same, func(h hit) bool { return rank(h) < top })
+	same = slices.DeleteFunc(same, func(h hit) bool {
+		if rank(h) < top {
+			t.block(h, blockSurer)
+			return true
+		}
+		return false
+	})
 	if len(same) > 1 {
 		for i := range same {
 			same[i].conf *= shared
@@ -180,6 +250,8 @@ func (t *tagger) weigh(hits []hit) []hit {
 			places = slices.Insert(places, i, place{h.start, h.end, []hit{h}})
 		case t.fits(&places[i], &h):
 			places[i].hits = append(places[i].hits, h)
+		case t.asks(h.name):
+			t.blockOverlap(&places[i], h)
 		}
 	}
 	kept := hits[:0]

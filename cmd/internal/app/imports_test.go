@@ -28,6 +28,7 @@ var rules = map[string][]string{
 	"extractors/readable/internal/content": {},
 	"extractors/readable/internal/fit":     {"extractors/readable", "extractors/readable/internal/content", "extractors/readable/readabletest"},
 	"extractors/readable/readabletest":     {},
+	"extractors/tags/tagtest":              {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 
 	"extractors/textnorm": {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},

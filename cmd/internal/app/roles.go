@@ -73,7 +73,7 @@ func (a *App) runMatched(ctx context.Context) error {
 		Pending:   256,
 		Exclusive: true,
 		Handle: func(_ context.Context, art pipeline.Article) ([]struct{}, error) {
-			if art.Revision == 1 && len(art.Mentions) > 0 {
+			if art.Revision == 1 && len(art.Entities()) > 0 {
 				for _, feed := range art.Feeds {
 					a.poller.Matched(feed)
 				}
