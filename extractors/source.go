@@ -25,12 +25,16 @@ func (e *Extractor) SetSources(list []catalog.Source) {
 			continue
 		}
 		src := source{pages: s.Pages}
-		if r := s.Extract; r != nil {
-			src.rules = &readable.Rules{Body: r.Body, Title: r.Title, Date: r.Date, Author: r.Author, Drop: r.Drop}
+		if s.Extract != nil {
+			src.rules = rulesOf(s.Extract)
 		}
 		m[s.ID] = src
 	}
 	e.sources.Store(&m)
+}
+
+func rulesOf(r *catalog.ExtractRules) *readable.Rules {
+	return &readable.Rules{Body: r.Body, Title: r.Title, Date: r.Date, Author: r.Author, Drop: r.Drop}
 }
 
 // source is what is known of the source with the id; of most that is nothing.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/newswatch/newswatch/cmd/internal/config"
 	"github.com/newswatch/newswatch/extractors"
-	"github.com/newswatch/newswatch/extractors/readable"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/fetch"
@@ -48,24 +46,7 @@ type pageReport struct {
 	Problem     string           `json:"problem,omitempty"` // why there is no article
 	Advice      string           `json:"advice,omitempty"`
 
-	Charset    string          `json:"charset,omitempty"`
-	Source     string          `json:"source,omitempty"` // whose rules were used
-	Title      string          `json:"title"`
-	Author     string          `json:"author,omitempty"`
-	Published  time.Time       `json:"published,omitzero"`
-	Modified   time.Time       `json:"modified,omitzero"`
-	Lang       string          `json:"lang,omitempty"`
-	Site       string          `json:"site,omitempty"`
-	Section    string          `json:"section,omitempty"`
-	Canonical  string          `json:"canonical,omitempty"`
-	AMP        string          `json:"amp,omitempty"`
-	Image      string          `json:"image,omitempty"`
-	Paywall    bool            `json:"paywall"`
-	Method     string          `json:"method"`
-	Confidence float64         `json:"confidence"`
-	Notes      []string        `json:"notes,omitempty"`
-	Text       string          `json:"text"`
-	Trace      *readable.Trace `json:"trace,omitempty"`
+	extractors.Explained
 }
 
 func explainPage(ctx context.Context, stdin io.Reader, out io.Writer, opt explainOptions) error {
@@ -150,62 +131,24 @@ func (r *pageReport) refused(err error) {
 	}
 }
 
-// explain extracts the article, by the rules of its source if it has any.
+// explain reads the article, by the rules of its source if it has any.
 func (r *pageReport) explain(body []byte, opt explainOptions) error {
-	rules, err := r.rules(opt)
+	catalogs, err := catalogsOf(opt.catalogs)
 	if err != nil {
 		return err
 	}
-	page, trace, err := readable.Explain(body, readable.Options{URL: r.Final, ContentType: r.ContentType, Now: time.Now(), Rules: rules})
-	if err != nil {
-		r.Problem = strings.TrimPrefix(err.Error(), "readable: ")
-		return nil
+	var sources []catalog.Source
+	for _, c := range catalogs {
+		sources = append(sources, c.Sources...)
 	}
-	r.Charset, r.Title, r.Author, r.Published, r.Modified = page.Charset, page.Title, page.Author, page.Published, page.Modified
-	r.Lang = extractors.Language(page.Title, page.Text, page.Lang)
-	r.Site, r.Section, r.Canonical, r.AMP, r.Image = page.Site, page.Section, page.Canonical, page.AMP, page.Image
-	r.Paywall, r.Method, r.Confidence, r.Notes, r.Text, r.Trace = page.Paywall, page.Method, page.Confidence, page.Notes, page.Text, &trace
-	if r.Text == "" {
+	r.Explained, err = extractors.Explain(body, r.Final, r.ContentType, sources, time.Now())
+	switch {
+	case err != nil:
+		r.Problem = strings.TrimPrefix(err.Error(), "readable: ")
+	case r.Text == "":
 		r.Problem = "no text of an article was found"
 	}
 	return nil
-}
-
-// rules are those of the source that the page's host belongs to.
-func (r *pageReport) rules(opt explainOptions) (*readable.Rules, error) {
-	host := siteHost(r.Final)
-	sources := catalog.Starter().Sources
-	if len(opt.catalogs) > 0 {
-		sources = nil
-		for _, file := range opt.catalogs {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			c, err := catalog.ParseFile(file, data)
-			if err != nil {
-				return nil, err
-			}
-			sources = append(sources, c.Sources...)
-		}
-	}
-	for _, s := range sources {
-		of := siteHost(s.Home) == host || slices.ContainsFunc(s.Feeds, func(f catalog.Feed) bool { return siteHost(f.URL) == host })
-		if host != "" && of && s.Extract != nil {
-			r.Source = s.ID
-			return &readable.Rules{Body: s.Extract.Body, Title: s.Extract.Title, Date: s.Extract.Date, Author: s.Extract.Author, Drop: s.Extract.Drop}, nil
-		}
-	}
-	return nil, nil
-}
-
-// siteHost is the host of an address, without www and port.
-func siteHost(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimPrefix(strings.ToLower(u.Hostname()), "www.")
 }
 
 // write prints the report for people.
@@ -251,14 +194,14 @@ func (r *pageReport) write(w io.Writer) error {
 		add("rules", "those of source %s", r.Source)
 	}
 	if r.Text != "" {
-		add("text", "by %s, confidence %.2f, weight %d", r.Method, r.Confidence, readable.Weight(r.Text))
+		add("text", "by %s, confidence %.2f, weight %d", r.Method, r.Confidence, r.Weight)
 	}
 	add("notes", "%s", strings.Join(r.Notes, ", "))
 	if err := fields(w, rows...); err != nil {
 		return err
 	}
 	if r.Trace != nil {
-		if err := writeTrace(w, r.Trace); err != nil {
+		if err := writeTrace(w, r.Explained); err != nil {
 			return err
 		}
 	}
@@ -271,7 +214,8 @@ func (r *pageReport) write(w io.Writer) error {
 
 // writeTrace prints how the text was come to: what the rules did, candidates
 // for the body, the other ways asked, and the fate of each block.
-func writeTrace(w io.Writer, t *readable.Trace) error {
+func writeTrace(w io.Writer, e extractors.Explained) error {
+	t := e.Trace
 	section := func(name string, of table) error {
 		if len(of) < 2 {
 			return nil

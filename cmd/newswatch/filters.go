@@ -181,11 +181,20 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 some lines could not be read.`,
 	return cmd
 }
 
-func entitiesOf(files []string) ([]catalog.Entity, error) {
-	if len(files) == 0 {
-		return catalog.Starter().Entities, nil
+func entitiesOf(files []string) (entities []catalog.Entity, err error) {
+	catalogs, err := catalogsOf(files)
+	for _, c := range catalogs {
+		entities = append(entities, c.Entities...)
 	}
-	var entities []catalog.Entity
+	return entities, err
+}
+
+// catalogsOf reads the catalog files; without any it is the starter catalog.
+func catalogsOf(files []string) ([]*catalog.Catalog, error) {
+	if len(files) == 0 {
+		return []*catalog.Catalog{catalog.Starter()}, nil
+	}
+	var all []*catalog.Catalog
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -195,7 +204,7 @@ func entitiesOf(files []string) ([]catalog.Entity, error) {
 		if err != nil {
 			return nil, err
 		}
-		entities = append(entities, c.Entities...)
+		all = append(all, c)
 	}
-	return entities, nil
+	return all, nil
 }
