@@ -4,8 +4,8 @@
 // In go a configuration and a logger; out comes a process that holds the roles
 // asked for, against the embedded NATS server or an external one. It owns the
 // folder layout below the data folder: jetstream/ (package jet), index/
-// (package index), replica (the name of this process's index) and the keys
-// seed.* of the checkpoints bucket.
+// (package index), pages/ (package warc), replica (the name of this process's
+// index and pages) and the keys seed.* and reextract.* of the checkpoints bucket.
 package app
 
 import (
@@ -25,6 +25,7 @@ import (
 
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/extractors/warc"
 	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -56,6 +57,7 @@ type App struct {
 	extract *extractors.Extractor
 	learner *extractors.Learner // nil: off
 	yields  *extractors.Yields
+	archive *warc.Archive       // extract, where pages are kept
 	stories *stories.Assigner
 	index   *index.Index
 	engine  *alerts.Engine

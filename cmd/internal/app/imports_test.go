@@ -22,7 +22,7 @@ var rules = map[string][]string{
 	"pipeline/fetch":      {"pipeline"},
 	"pipeline/feeds":      {"pipeline", "pipeline/catalog", "pipeline/fetch"},
 	"pipeline/stories":    {"pipeline", "extractors/textnorm"},
-	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm"},
+	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm", "extractors/warc"},
 	"extractors/readable": {"extractors/readable/internal/content"},
 
 	"extractors/readable/internal/content": {},

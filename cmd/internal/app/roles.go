@@ -100,7 +100,7 @@ func (a *App) openExtract(ctx context.Context) error {
 	}
 	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
-	return errors.Join(a.openLearner(ctx), a.openYields(ctx))
+	return errors.Join(a.openArchive(), a.openLearner(ctx), a.openYields(ctx))
 }
 
 // openLearner makes the extractor learn what recurs on hosts, unless it is not
