@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,7 +58,7 @@ type App struct {
 	extract *extractors.Extractor
 	learner *extractors.Learner // nil: off
 	yields  *extractors.Yields
-	archive *warc.Archive       // extract, where pages are kept
+	archive *warc.Archive // extract, where pages are kept
 	stories *stories.Assigner
 	index   *index.Index
 	engine  *alerts.Engine
@@ -66,6 +67,7 @@ type App struct {
 	ln      net.Listener
 
 	closers []closer
+	naming  sync.Mutex // held while the replica's name is read or made
 }
 
 // A closer is something to be undone at the end.
@@ -134,7 +136,7 @@ func (a *App) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.openWeb()
+	return a.openWeb(ctx)
 }
 
 func (a *App) onClose(name string, fn func(context.Context) error) {
@@ -223,6 +225,9 @@ func (a *App) parts() []part {
 	}
 	if a.yields != nil {
 		add("yields", a.runYields)
+	}
+	if a.extract != nil {
+		add("reextract", a.runReextract)
 	}
 	if a.learner != nil {
 		add("learner", a.learner.Run)
