@@ -21,7 +21,8 @@ type Config struct {
 	// MaxSize is the most bytes of all segments; above it the oldest goes.
 	// 0: 10 GiB.
 	MaxSize int64 `yaml:"max_size"`
-	// MaxAge is how long pages are kept, to the day. 0: 90 days.
+	// MaxAge is how long pages are kept, to the day. 0: 30 days, as long as
+	// the stream of articles knows them.
 	MaxAge time.Duration `yaml:"max_age"`
 	// Segment is the bytes of a segment at which the next begins; at most a
 	// quarter of MaxSize. 0: 64 MiB.
@@ -30,7 +31,7 @@ type Config struct {
 
 const (
 	defaultMaxSize = 10 << 30
-	defaultMaxAge  = 90 * 24 * time.Hour
+	defaultMaxAge  = 30 * 24 * time.Hour
 	defaultSegment = 64 << 20
 
 	// minFree is the bytes of disk that are left to others: pages are the first
