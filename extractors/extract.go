@@ -56,6 +56,7 @@ type Extractor struct {
 	// at once; a tree is a hundred times its page, so few are held.
 	reading chan struct{}
 	learner *Learner // nil: nothing is learned of hosts
+	keeper  Keeper   // nil: pages are not kept
 	sources atomic.Pointer[map[string]source]
 	extract func([]byte, readable.Options) (readable.Page, error)
 }
@@ -88,6 +89,10 @@ func New(lg *slog.Logger, reg prometheus.Registerer, fetcher Fetcher, tagger Tag
 // out what recurs on them. It is called before the first Handle.
 func (e *Extractor) Learn(l *Learner) { e.learner = l }
 
+// KeepPages makes the extractor hand pages to k. It is called before the first
+// Handle.
+func (e *Extractor) KeepPages(k Keeper) { e.keeper = k }
+
 // Handle makes the article of an item. It answers with one article, or with an
 // error that is the item's fate: the fetcher's Later, a Later of its own while
 // a page is down and the item young, or a failure to ask what is known. What is
@@ -106,6 +111,19 @@ func (e *Extractor) Handle(ctx context.Context, it pipeline.Item) ([]pipeline.Ar
 	e.metrics.total.WithLabelValues(way).Inc()
 	e.metrics.duration.Observe(e.now().Sub(start).Seconds())
 	return []pipeline.Article{a}, nil
+}
+
+// Reread makes the article of an item anew from its page as it was kept:
+// whatever is known of it, quietly, and without asking anybody for anything. An
+// error is of ctx.
+func (e *Extractor) Reread(ctx context.Context, it pipeline.Item, page Raw) (pipeline.Article, error) {
+	a := e.listed(it)
+	a.Quiet, a.Reread = true, true
+	if err := e.compose(ctx, it, &a, func(context.Context, pipeline.Item) (Raw, error) { return page, nil }); err != nil {
+		return pipeline.Article{}, err
+	}
+	e.finish(&a)
+	return a, nil
 }
 
 // listed is the article as the feed has it.
@@ -150,15 +168,32 @@ func (e *Extractor) read(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		e.reuse(a, it, old)
 		return wayKnown, nil
 	}
+	if err := e.compose(ctx, it, a, e.fetch); err != nil {
+		return "", err
+	}
+	return a.Method, nil
+}
+
+// fetch gets the page of an item, for the keeper as well.
+func (e *Extractor) fetch(ctx context.Context, it pipeline.Item) (Raw, error) {
+	raw, err := e.fetcher.Fetch(ctx, it)
+	if err == nil && e.keeper != nil {
+		e.keeper.Keep(it, raw)
+	}
+	return raw, err
+}
+
+// compose finds the text between what the feed gave and what the page says.
+func (e *Extractor) compose(ctx context.Context, it pipeline.Item, a *pipeline.Article, get getPage) error {
 	content := e.feedText(it, a)
 	switch src := e.source(it.Source); {
 	case it.URL == "" || !src.wantsPage(content, it.Summary):
 		a.Text, a.Method = content, MethodFeed
 		e.describe(a, it, readable.Page{})
 	default:
-		page, err := e.page(ctx, it, a, src.rules, cmp.Or(content, it.Summary))
+		page, err := e.page(ctx, it, a, src.rules, cmp.Or(content, it.Summary), get)
 		if err != nil {
-			return "", err
+			return err
 		}
 		a.Text, a.Method = page.Text, page.Method
 		if page.Method != readable.MethodRules && fuller(content, page) {
@@ -172,13 +207,15 @@ func (e *Extractor) read(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 	if a.Text == "" {
 		a.Method = readable.MethodNone
 	}
-	return a.Method, nil
+	return nil
 }
+
+type getPage = func(context.Context, pipeline.Item) (Raw, error)
 
 // page fetches and reads the page. What is wrong with it becomes a problem of
 // the article and an empty page; an error is the item's fate.
-func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Article, rules *readable.Rules, feed string) (readable.Page, error) {
-	raw, err := e.fetcher.Fetch(ctx, it)
+func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Article, rules *readable.Rules, feed string, get getPage) (readable.Page, error) {
+	raw, err := get(ctx, it)
 	if err != nil {
 		return readable.Page{}, e.unfetched(ctx, it, a, err)
 	}

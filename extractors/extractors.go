@@ -14,8 +14,10 @@ package extractors
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/newswatch/newswatch/extractors/warc"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -23,6 +25,8 @@ import (
 type Raw struct {
 	URL         string // after redirects
 	ContentType string // the header
+	Status      int
+	Header      http.Header
 	Body        []byte // decompressed, not decoded; not changed by the extractor
 	Fetched     time.Time
 }
@@ -34,6 +38,13 @@ type Raw struct {
 // come. Anything else is taken as a failure that may pass.
 type Fetcher interface {
 	Fetch(ctx context.Context, it pipeline.Item) (Raw, error)
+}
+
+// A Keeper is handed each page as it was fetched, with the item it is of. What
+// comes of that is the keeper's own matter, and holds up no article. The page
+// is not its own.
+type Keeper interface {
+	Keep(it pipeline.Item, page Raw)
 }
 
 // A PageError is what is wrong with a page. It is data: the article goes on
@@ -73,4 +84,7 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Learn bounds what is learned of hosts, see [Learner].
 	Learn LearnConfig `yaml:"learn"`
+	// Archive keeps the pages as they were served, to be read again, see
+	// [warc.Archive].
+	Archive warc.Config `yaml:"archive"`
 }

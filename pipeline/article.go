@@ -52,6 +52,10 @@ type Article struct {
 	Story  string `json:"story,omitempty"`   // id of the story's first article
 	CopyOf string `json:"copy_of,omitempty"` // id of the article it is a copy of
 	Quiet  bool   `json:"quiet,omitempty"`   // raises no alert (backfill)
+
+	// Reread says, in the extracted stream, that it was made anew from the page
+	// as kept, of an item that was taken up before.
+	Reread bool `json:"reread,omitempty"`
 }
 
 // MaxVersions is how many versions of its items an article remembers.

@@ -101,6 +101,7 @@ func (s *Server) routeAPI() error {
 	s.routeDead()
 	s.routeStatus()
 	s.routeFeeds()
+	s.routeReextract()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 
 	for _, schema := range reg.Map() {

@@ -23,6 +23,8 @@ type Deps struct {
 	Feeds    Feeds
 	Yields   Yields
 
+	Reextract Reextractor
+
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
 

@@ -51,6 +51,7 @@ const (
 	outcomeRevision = "revision"
 	outcomeListing  = "listing" // another feed lists a known article
 	outcomeKnown    = "known"   // nothing new
+	outcomeReread   = "reread"  // its page as kept was read again, and gave another text
 )
 
 // New returns a stage that reads articles and keeps signatures in copies.
@@ -65,7 +66,7 @@ func New(lg *slog.Logger, reg prometheus.Registerer, articles Articles, copies p
 		}, []string{"outcome"}),
 	}
 	reg.MustRegister(a.assigned)
-	for _, o := range []string{outcomeNew, outcomeCopy, outcomeRevision, outcomeListing, outcomeKnown} {
+	for _, o := range []string{outcomeNew, outcomeCopy, outcomeRevision, outcomeListing, outcomeKnown, outcomeReread} {
 		a.assigned.WithLabelValues(o)
 	}
 	return a
@@ -79,10 +80,16 @@ func (s *Assigner) Handle(ctx context.Context, in pipeline.Article) ([]pipeline.
 	}
 	prev, err := s.articles.Last(ctx, in.Key)
 	switch {
+	case errors.Is(err, pipeline.ErrNotFound) && in.Reread: // it was deleted, and stays so
+		s.assigned.WithLabelValues(outcomeKnown).Inc()
+		return nil, nil
 	case errors.Is(err, pipeline.ErrNotFound):
 		return s.first(ctx, in)
 	case err != nil:
 		return nil, fmt.Errorf("last article %s: %w", in.Key, err)
+	}
+	if in.Reread {
+		return s.reread(ctx, prev, in)
 	}
 	return s.again(ctx, prev, in)
 }
@@ -125,13 +132,8 @@ func (s *Assigner) again(ctx context.Context, prev, in pipeline.Article) ([]pipe
 		return []pipeline.Article{out}, nil
 	}
 
-	// The id, the times of the first version and the story stay: an article
-	// that is edited is still the same one.
-	next := in
-	next.ID, next.Story, next.CopyOf = prev.ID, prev.Story, prev.CopyOf
-	next.Revision = prev.Revision + 1
+	next := revision(prev, in)
 	next.Feeds, next.Versions = out.Feeds, out.Versions
-	next.Published, next.PublishedFrom, next.FirstSeen = prev.Published, prev.PublishedFrom, prev.FirstSeen
 	if next.Modified.IsZero() {
 		next.Modified = in.Extracted
 	}
@@ -140,6 +142,38 @@ func (s *Assigner) again(ctx context.Context, prev, in pipeline.Article) ([]pipe
 	}
 	s.assigned.WithLabelValues(outcomeRevision).Inc()
 	return []pipeline.Article{next}, nil
+}
+
+// reread takes up an article made anew of the version of its item that it was
+// made of before: where that gave another text it is a revision, and no news.
+// Meanwhile the item may have been edited: then there is nothing to take up.
+func (s *Assigner) reread(ctx context.Context, prev, in pipeline.Article) ([]pipeline.Article, error) {
+	if in.ItemContent != prev.ItemContent || in.Content == prev.Content {
+		s.assigned.WithLabelValues(outcomeKnown).Inc()
+		return nil, nil
+	}
+	next := revision(prev, in)
+	next.Reread, next.Quiet = false, true
+	if next.Modified.IsZero() { // nobody has modified it now
+		next.Modified = prev.Modified
+	}
+	if _, err := s.original(ctx, next); err != nil {
+		return nil, err
+	}
+	s.assigned.WithLabelValues(outcomeReread).Inc()
+	return []pipeline.Article{next}, nil
+}
+
+// revision is the revision of prev that in is. The id, the times of the first
+// version and the story stay, and so do the feeds and what was taken up: an
+// article that is edited is still the same one.
+func revision(prev, in pipeline.Article) pipeline.Article {
+	next := in
+	next.ID, next.Story, next.CopyOf = prev.ID, prev.Story, prev.CopyOf
+	next.Revision = prev.Revision + 1
+	next.Feeds, next.Versions = prev.Feeds, prev.Versions
+	next.Published, next.PublishedFrom, next.FirstSeen = prev.Published, prev.PublishedFrom, prev.FirstSeen
+	return next
 }
 
 // storyOf is the story of the article with the id: its own, unless it is a copy

@@ -139,6 +139,48 @@ func TestRevisionsAndListings(t *testing.T) {
 	}
 }
 
+// A page that is read again gives a revision where its text is another, quietly
+// and with all that makes the article the same one; anything else is let be.
+func TestReread(t *testing.T) {
+	w := newWorld(t)
+	v1 := article("https://a.example/1", "fa", "Wuzhen opens", long)
+	w.run(v1)
+	first, _ := w.run(article("https://a.example/1", "other", "Wuzhen opens!", long))
+
+	reread := func(text string) pipeline.Article {
+		a := v1
+		a.Text, a.Content = text, pipeline.Digest8(v1.Title, text)
+		a.Extracted, a.Quiet, a.Reread = seen.Add(time.Hour), true, true
+		return a
+	}
+	if a, published := w.run(reread(long)); published {
+		t.Errorf("the same text was published as revision %d", a.Revision)
+	}
+	got, published := w.run(reread(long + " By other rules."))
+	want := first
+	want.Revision, want.Text, want.Content = 2, got.Text, pipeline.Digest8(v1.Title, long+" By other rules.")
+	want.Extracted, want.Quiet = seen.Add(time.Hour), true
+	if diff := cmp.Diff(want, got); diff != "" || !published {
+		t.Errorf("another text (-want +got):\n%s", diff)
+	}
+	if a, published := w.run(reread(long + " By other rules.")); published {
+		t.Errorf("the same again was published as revision %d", a.Revision)
+	}
+
+	edited, _ := w.run(article("https://a.example/1", "fa", "Wuzhen ends", long))
+	if edited.Quiet || edited.Revision != 3 {
+		t.Errorf("an edit after it: quiet %v, revision %d; want news, 3", edited.Quiet, edited.Revision)
+	}
+	if a, published := w.run(reread(long + " By the rules of tomorrow.")); published {
+		t.Errorf("a page from before the edit was published as revision %d", a.Revision)
+	}
+	unknown := reread(long)
+	unknown.Key = pipeline.Key("https://a.example/deleted")
+	if a, published := w.run(unknown); published {
+		t.Errorf("an article that is not there was published as revision %d", a.Revision)
+	}
+}
+
 // Handed in twice, in whole or in part, in any order of the repeats, the
 // input changes nothing: same ids, same revisions, one story for copies.
 func TestReplayChangesNothing(t *testing.T) {

@@ -4,8 +4,8 @@
 // In go a configuration and a logger; out comes a process that holds the roles
 // asked for, against the embedded NATS server or an external one. It owns the
 // folder layout below the data folder: jetstream/ (package jet), index/
-// (package index), replica (the name of this process's index) and the keys
-// seed.* of the checkpoints bucket.
+// (package index), pages/ (package warc), replica (the name of this process's
+// index and pages) and the keys seed.* and reextract.* of the checkpoints bucket.
 package app
 
 import (
@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/extractors/warc"
 	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -56,6 +58,7 @@ type App struct {
 	extract *extractors.Extractor
 	learner *extractors.Learner // nil: off
 	yields  *extractors.Yields
+	archive *warc.Archive // extract, where pages are kept
 	stories *stories.Assigner
 	index   *index.Index
 	engine  *alerts.Engine
@@ -64,6 +67,7 @@ type App struct {
 	ln      net.Listener
 
 	closers []closer
+	naming  sync.Mutex // held while the replica's name is read or made
 }
 
 // A closer is something to be undone at the end.
@@ -132,7 +136,7 @@ func (a *App) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.openWeb()
+	return a.openWeb(ctx)
 }
 
 func (a *App) onClose(name string, fn func(context.Context) error) {
@@ -221,6 +225,9 @@ func (a *App) parts() []part {
 	}
 	if a.yields != nil {
 		add("yields", a.runYields)
+	}
+	if a.extract != nil {
+		add("reextract", a.runReextract)
 	}
 	if a.learner != nil {
 		add("learner", a.learner.Run)

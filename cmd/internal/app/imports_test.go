@@ -22,7 +22,7 @@ var rules = map[string][]string{
 	"pipeline/fetch":      {"pipeline"},
 	"pipeline/feeds":      {"pipeline", "pipeline/catalog", "pipeline/fetch"},
 	"pipeline/stories":    {"pipeline", "extractors/textnorm"},
-	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm"},
+	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm", "extractors/warc"},
 	"extractors/readable": {"extractors/readable/internal/content"},
 
 	"extractors/readable/internal/content": {},
@@ -31,6 +31,7 @@ var rules = map[string][]string{
 	"extractors/tags/tagtest":              {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 
 	"extractors/textnorm": {},
+	"extractors/warc":     {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 	"index":               {"pipeline", "index/query", "extractors/textnorm"},
 	"index/query":         {"pipeline", "extractors/textnorm"},
@@ -51,6 +52,7 @@ var soleImporters = map[string][]string{
 	"github.com/danielgtaylor/huma/":      {"web"},
 	"github.com/standard-webhooks/":       {"alerts/notify"},
 	"github.com/blevesearch/snowballstem": {"extractors/textnorm"},
+	"github.com/nlnwa/":                   {}, // a check of extractors/warc by another reader
 	"code.dny.dev/ssrf":                   {"pipeline/fetch"},
 	"go.yaml.in/yaml/":                    {"pipeline/catalog", "cmd/internal/config", "cmd/internal/newsroom"},
 }

@@ -37,7 +37,8 @@ func (p pages) Fetch(ctx context.Context, it pipeline.Item) (extractors.Raw, err
 		return extractors.Raw{}, pageError(err)
 	}
 	return extractors.Raw{
-		URL: resp.URL, ContentType: resp.Header.Get("Content-Type"), Body: resp.Body, Fetched: time.Now(),
+		URL: resp.URL, ContentType: resp.Header.Get("Content-Type"), Status: resp.Status, Header: resp.Header,
+		Body: resp.Body, Fetched: time.Now(),
 	}, nil
 }
 

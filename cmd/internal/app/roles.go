@@ -100,7 +100,7 @@ func (a *App) openExtract(ctx context.Context) error {
 	}
 	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
-	return errors.Join(a.openLearner(ctx), a.openYields(ctx))
+	return errors.Join(a.openArchive(), a.openLearner(ctx), a.openYields(ctx))
 }
 
 // openLearner makes the extractor learn what recurs on hosts, unless it is not
@@ -234,9 +234,11 @@ func (a *App) runIndex(ctx context.Context) error {
 	return sink.Run(ctx, a.node)
 }
 
-// replica is the name of this process's index. It is kept beside the files: a
-// process that starts again on them goes on with their consumer.
+// replica is the name of this process's index and pages. It is kept beside the
+// files: a process that starts again on them goes on with their consumer.
 func (a *App) replica() (string, error) {
+	a.naming.Lock() // several parts ask at the start
+	defer a.naming.Unlock()
 	file := a.dataPath("replica")
 	b, err := os.ReadFile(file)
 	if err == nil {
@@ -281,11 +283,14 @@ func (a *App) openAlerts(context.Context) error {
 	return nil
 }
 
+// stageAlerts names the stage that decides on alerts.
+const stageAlerts = "alerts"
+
 // runAlerts decides which articles raise alerts. It needs no lease: an alert
 // is created once, whoever comes first.
 func (a *App) runAlerts(ctx context.Context) error {
 	return pipeline.Stage[pipeline.Article, pipeline.Alert]{
-		Name:      "alerts",
+		Name:      stageAlerts,
 		In:        pipeline.Articles,
 		Out:       pipeline.Alerts,
 		Exclusive: a.alone(),

@@ -19,7 +19,7 @@ import (
 
 // openWeb makes the server, where an address is listened on. Without the web
 // role it has metrics, health and status only.
-func (a *App) openWeb() error {
+func (a *App) openWeb(ctx context.Context) error {
 	if a.ln == nil {
 		return nil
 	}
@@ -41,6 +41,11 @@ func (a *App) openWeb() error {
 		deps.Discover = a.discover
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
+		kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+		if err != nil {
+			return err
+		}
+		deps.Reextract = reextractor{kv}
 		deps.Loader = loader{a.node, published{a.node}}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
 			return tags.Filter(a.tagger.m.Load(), in, out)

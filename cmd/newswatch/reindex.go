@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/newswatch/newswatch/cmd/internal/client"
+	"github.com/newswatch/newswatch/web"
+)
+
+const (
+	reextractPath = apiPath + "reextract"
+	// reextractBegins is how long it may take until a process has begun.
+	reextractBegins = 30 * time.Second
+	reextractEvery  = 500 * time.Millisecond
+)
+
+// reextractFlags are the flags of reindex --extract.
+type reextractFlags struct {
+	Since  string `json:"since,omitempty"`
+	Source string `json:"source,omitempty"`
+	DryRun bool   `json:"dry_run,omitempty"`
+}
+
+// reextraction is what the server says of it.
+type reextraction struct {
+	ID        string                  `json:"id"`
+	Processes []web.ReextractProgress `json:"processes"`
+}
+
+func newReindex() *cobra.Command {
+	var s server
+	var f reextractFlags
+	var extract, stop bool
+	cmd := &cobra.Command{
+		Use:   "reindex --extract",
+		Short: "Read the kept pages anew, by the rules of today",
+		Long: `reindex --extract reads the pages that newswatch has kept (extract.archive in
+newswatch.yaml) anew, without asking their sites for anything, and revises each
+article whose text is another by the rules of today. Such a revision raises no
+alert. Skipped are pages whose article was edited or fetched since, was deleted,
+or is older than what the stream of articles holds (30 days). With --dry-run it is
+counted what would change, and nothing changed.
+
+The running newswatch does the work: when the command is interrupted, it goes on,
+also after a restart. --stop ends it.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 there is nothing to stop.`,
+		Example: `  newswatch reindex --extract --source wuzhen-daily --dry-run
+  newswatch reindex --extract --since 2026-03-01`,
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			switch {
+			case !extract:
+				return errors.New("reindex builds no index yet: want --extract, which reads kept pages anew")
+			case stop && f != (reextractFlags{}):
+				return errors.New("--stop goes with no other selection: one run at a time is under way")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.client()
+			if err != nil {
+				return err
+			}
+			if stop {
+				return c.Do(cmd.Context(), http.MethodDelete, reextractPath, "", nil, nil)
+			}
+			return reextract(cmd, c, f)
+		},
+	}
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&extract, "extract", false, "read the kept pages anew")
+	cmd.Flags().StringVar(&f.Since, "since", "", "only pages fetched since then: a day or an RFC 3339 time")
+	cmd.Flags().StringVar(&f.Source, "source", "", "only pages of the source with this id")
+	cmd.Flags().BoolVar(&f.DryRun, "dry-run", false, "count what would change, and change nothing")
+	cmd.Flags().BoolVar(&stop, "stop", false, "end the run under way")
+	return cmd
+}
+
+// reextract starts a run and follows it to its end.
+func reextract(cmd *cobra.Command, c *client.Client, f reextractFlags) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	body, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	var run reextraction
+	if err := c.Do(ctx, http.MethodPost, reextractPath, "application/json", bytes.NewReader(body), &run); err != nil {
+		return err
+	}
+	id, begun := run.ID, time.Now()
+	live := terminal(cmd.ErrOrStderr())
+	for {
+		if err := c.Get(ctx, reextractPath, nil, &run); err != nil {
+			return leftRunning(ctx, err)
+		}
+		switch {
+		case run.ID != id:
+			return errors.New("another run has taken the place of this one")
+		case len(run.Processes) == 0 && time.Since(begun) > reextractBegins:
+			return errors.New("no process that extracts has begun; it will when one is there")
+		}
+		running := len(run.Processes) == 0
+		for _, p := range run.Processes {
+			running = running || p.State == web.ReextractRunning
+		}
+		if live {
+			fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
+		}
+		if !running {
+			return reextracted(out, run.Processes, f.DryRun)
+		}
+		if live {
+			fmt.Fprint(cmd.ErrOrStderr(), sumOf(run.Processes, f.DryRun))
+		}
+		select {
+		case <-ctx.Done():
+			return leftRunning(ctx, ctx.Err())
+		case <-time.After(reextractEvery):
+		}
+	}
+}
+
+// leftRunning says of an interruption what it did not stop.
+func leftRunning(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return errors.New("interrupted; newswatch goes on with it: reindex --extract --stop ends it")
+}
+
+// sumOf is what all processes have done, in words.
+func sumOf(ps []web.ReextractProgress, dry bool) string {
+	var sum web.ReextractProgress
+	for _, p := range ps {
+		sum.Pages += p.Pages
+		sum.Changed += p.Changed
+		sum.Same += p.Same
+		sum.Skipped += p.Skipped
+	}
+	verb := "changed"
+	if dry {
+		verb = "would change"
+	}
+	return fmt.Sprintf("%d pages read: %d %s, %d same, %d skipped", sum.Pages, sum.Changed, verb, sum.Same, sum.Skipped)
+}
+
+// reextracted prints the outcome.
+func reextracted(out io.Writer, ps []web.ReextractProgress, dry bool) error {
+	some := false
+	var errs []error
+	for _, p := range ps {
+		some = some || p.State != web.ReextractNone
+		if p.State == web.ReextractFailed {
+			errs = append(errs, fmt.Errorf("process %s: %s", p.Process, p.Error))
+		}
+	}
+	if !some {
+		return errors.New("no pages are kept: extract.archive.enabled is off in newswatch.yaml")
+	}
+	if _, err := fmt.Fprintln(out, sumOf(ps, dry)); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
