@@ -43,7 +43,7 @@ func (c *compiler) name(e, at int32, n *catalog.Name) {
 	m := c.m
 	entity := &m.entities[e]
 	warn := func(msg string) { c.warnings = append(c.warnings, Warning{entity.ID, n.Text, msg}) }
-	c.parts = split(c.parts[:0], &c.folded, n.Text)
+	c.parts = appendParts(c.parts[:0], &c.folded, n.Text)
 	parts := c.parts
 	if len(parts) == 0 {
 		warn("has no letter or digit and is never found")

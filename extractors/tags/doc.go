@@ -28,8 +28,11 @@
 //	exact    the name as the catalog has it
 //	acronym  the same, for a name in capitals
 //	form     an inflected form: Хуавея, МИДа, iPhones, Huaweis (German). Cyrillic
-//	         names are inflected as Russian or Ukrainian, names marked pl as Polish
-//	variant  words joined or apart: YotaPhone, Yota Phone
+//	         names are inflected as Russian or Ukrainian, names marked pl as Polish.
+//	         Names of other Slavic languages, and any in articles of such a
+//	         language, may go on with any three letters after a stem of four
+//	variant  words joined or apart: YotaPhone, Yota Phone; an organization without
+//	         its legal form, where the article has the whole name: ООО «Ромашка»
 //	order    a person's last name first: Путин Владимир
 //	initial  a person's first name as initial: В. Путин, J. Ma
 //	surname  a person's last name alone, where the article has the full name too

@@ -23,8 +23,11 @@ type variant struct {
 // minSurname is the shortest last name, in letters, that stands for a person.
 const minSurname = 3
 
-// catalogPerson is the kind of entity that has a last name.
-const catalogPerson = "person"
+// Kinds of entities whose names have ways of their own: a last name, a legal form.
+const (
+	catalogPerson       = "person"
+	catalogOrganization = "organization"
+)
 
 // variantsOf lists the ways to write the name of an entity of that kind, first the
 // one the catalog has. It appends to dst.
@@ -33,8 +36,19 @@ func variantsOf(dst []variant, kind string, n *catalog.Name, parts []part) []var
 	if len(parts) == 1 && parts[0].want > wantCaps {
 		v.rule = idAcronym
 	}
-	if n.Exact || !bounded(parts) {
+	if n.Exact {
 		return append(dst, v)
+	}
+	var unlegal []part
+	if kind == catalogOrganization {
+		unlegal = withoutLegal(parts)
+	}
+	if !bounded(parts) {
+		dst = append(dst, v)
+		if unlegal != nil {
+			dst = append(dst, variant{parts: unlegal, rule: idVariant, gated: true})
+		}
+		return dst
 	}
 	lang, _, _ := strings.Cut(strings.ToLower(n.Lang), "-")
 	v.how = inflection{tongue: tongueOf(lang, parts), plural: kind != catalogPerson, always: wildLangs[lang] != 0, wild: true}
@@ -48,7 +62,12 @@ func variantsOf(dst []variant, kind string, n *catalog.Name, parts []part) []var
 	}
 	if slices.ContainsFunc(parts, func(p part) bool { return p.sep == sepComma || p.sep == sepPoint }) {
 		v := v
-		v.parts, v.how = spaced(parts), inflection{} // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis
+		v.parts = spaced(parts) // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis; им. Чумакова and им.Чумакова
+		dst = append(dst, v)
+	}
+	if unlegal != nil {
+		v := v
+		v.parts, v.rule, v.gated = unlegal, idVariant, true
 		dst = append(dst, v)
 	}
 	if joined := joined(parts); joined != nil && isLatin(parts) {

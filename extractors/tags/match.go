@@ -129,6 +129,9 @@ func separator(text []byte, a, b textnorm.Word) byte {
 		}
 		return sepPoint
 	}
+	if gap[0] == '.' && gap[1] == ',' { // Co., Ltd.
+		gap = gap[1:]
+	}
 	sep, runes, lines := byte(sepSoft), 0, 0
 	for _, r := range string(gap) {
 		mark := byte(sepSoft)

@@ -142,8 +142,8 @@ type part struct {
 	camel []part // where it is written YotaPhone: its halves
 }
 
-// split takes a name apart into its words, which it appends to parts.
-func split(parts []part, f *textnorm.Folded, text string) []part {
+// appendParts takes a name apart into its words, which it appends to parts.
+func appendParts(parts []part, f *textnorm.Folded, text string) []part {
 	f.Fold(text)
 	folded := string(f.Text)
 	for i, w := range f.Words {

@@ -10,7 +10,8 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// license drops last names of persons whose full name is not in the article. Of
+// license drops last names of persons, and names of organizations without their
+// legal form, whose full name is not in the article. Of
 // several persons of that last name it is the one named last before it, else
 // first after it.
 func (t *tagger) license() {
@@ -42,7 +43,11 @@ func (t *tagger) license() {
 				continue
 			}
 			if h.dropped {
-				t.block(*h, blockSurname)
+				why := blockSurname
+				if h.rule != ruleSurname {
+					why = blockShort
+				}
+				t.block(*h, why)
 			} else if h.dropped = distance(full[t.m.names[h.name].entity], t.place(*h)) > best; h.dropped {
 				t.block(*h, blockNearer)
 			}
@@ -189,9 +194,9 @@ func sameCaps(a, b string) bool {
 const shared = 0.7
 
 // settle weighs the entities that have the same text as a name. One whose near
-// or must words are there goes before the others; a last name or an initial goes
-// after whole names; of whole names those written just so go before those in
-// other capitals (WHO and Who), except where a headline has its own.
+// or must words are there goes before the others; a last name, an initial or a
+// variant goes after whole names; of whole names those written just so go before
+// those in other capitals (WHO and Who), except where a headline has its own.
 func (t *tagger) settle(same []hit) []hit {
 	if len(same) == 1 {
 		return same
@@ -200,8 +205,8 @@ func (t *tagger) settle(same []hit) []hit {
 		switch h.rule {
 		case ruleContext:
 			return 3
-		case ruleInitial, ruleSurname:
-			return 1
+		case ruleInitial, ruleSurname, ruleVariant:
+			return 0
 		}
 		if h.just {
 			return 2

@@ -13,7 +13,7 @@ import (
 
 // rulesVersion changes with the rules, so that what was tagged by older ones is
 // known.
-const rulesVersion = "2"
+const rulesVersion = "3"
 
 // A Matcher finds the mentions of the entities it was compiled from.
 type Matcher struct {
