@@ -374,6 +374,30 @@ func TestHandlePublished(t *testing.T) {
 	}
 }
 
+// An item without a date is news only if its page is new enough.
+func TestHandleQuietBefore(t *testing.T) {
+	page := func(at time.Time) fetchFunc {
+		return served(`<html><head><meta property="article:published_time" content="` + at.Format(time.RFC3339) + `"></head><body><article>` + paged() + `</article></body></html>`)
+	}
+	for _, tc := range []struct {
+		name   string
+		page   time.Time
+		before time.Time
+		want   bool
+	}{
+		{"older", seen.Add(-48 * time.Hour), seen.Add(-24 * time.Hour), true},
+		{"newer", seen.Add(-2 * time.Hour), seen.Add(-24 * time.Hour), false},
+		{"never mind", seen.Add(-48 * time.Hour), time.Time{}, false},
+	} {
+		a := newRig(t, Config{}, nil, page(tc.page)).handle(t, item(func(it *pipeline.Item) {
+			it.Published, it.PublishedFrom, it.QuietBefore = it.FirstSeen, pipeline.DateFromFirstSeen, tc.before
+		}))
+		if a.Quiet != tc.want || a.PublishedFrom != pipeline.DateFromPage {
+			t.Errorf("%s: quiet %v, dated by the %s, want %v by the page", tc.name, a.Quiet, a.PublishedFrom, tc.want)
+		}
+	}
+}
+
 func TestHandleTitle(t *testing.T) {
 	tests := []struct{ feed, want string }{
 		{"Huawei and Sberbank sign", "Huawei and Sberbank sign"},

@@ -14,6 +14,8 @@ type metrics struct {
 	total    *prometheus.CounterVec // method: item feed summary known and those of package readable
 	problems *prometheus.CounterVec // reason: robots http_404 timeout dns not_html empty short paywall…
 	duration prometheus.Observer    // seconds
+
+	recurring prometheus.Counter // blocks left out
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,6 +29,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "newswatch_extract_problems_total",
 			Help: "Problems met with pages, the article going on all the same.",
 		}, []string{"reason"}),
+		recurring: f.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_extract_recurring_blocks_total",
+			Help: "Text blocks met that are known to stand on several pages of their host; they are left out of articles.",
+		}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "newswatch_extract_duration_seconds",
 			Help:    "Time from item to article, the page's fetch included.",

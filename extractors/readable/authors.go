@@ -217,7 +217,8 @@ var roles = []string{
 	"automatic", "reporters", "chief executive", "written by", "posted", "by", "posted on", "news", "more", "view profile", "все материалы", "корреспондент", "обозреватель", "записал", "записала", "记者", "編集委員", "编辑", "责任编辑", "来源", "发布", "http", "https", "email", "e-mail", "bio", "twitter", "no comments", "comments", "share", "published:", "updated:", "home", "print", "article author", "none", "null", "undefined", "true", "false",
 }
 
-// splitNames takes the names out of a text. Strict is for text that only may be names.
+// splitNames takes the names out of a text. Strict is for a text that only may
+// hold names.
 func splitNames(s string, strict bool) []string {
 	s = strings.TrimSpace(line(s))
 	if strings.Contains(s, "<") {
@@ -225,7 +226,6 @@ func splitNames(s string, strict bool) []string {
 			s = line(t)
 		}
 	}
-	found := !strict
 	for range 3 {
 		lower := strings.ToLower(s)
 		if len(lower) != len(s) {
@@ -235,7 +235,7 @@ func splitNames(s string, strict bool) []string {
 		for _, w := range bywords {
 			if strings.HasPrefix(lower, w) && len(s) > len(w) && (w[len(w)-1] >= 0x80 || !letterAt(s, len(w)) || w[len(w)-1] == ' ' || w[len(w)-1] == ':') {
 				s = strings.TrimLeft(s[len(w):], " :：/")
-				cutOne, found = true, true
+				cutOne = true
 				break
 			}
 		}
@@ -243,7 +243,6 @@ func splitNames(s string, strict bool) []string {
 			break
 		}
 	}
-	_ = found
 	if utf8.RuneCountInString(s) > 150 || strings.Contains(s, "://") {
 		return nil
 	}

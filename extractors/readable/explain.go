@@ -1,6 +1,9 @@
 package readable
 
 import (
+	"bytes"
+	"cmp"
+	"fmt"
 	"strings"
 
 	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
@@ -12,6 +15,7 @@ type Trace struct {
 	Votes      []Vote       `json:"votes,omitempty"` // other ways asked, and what they said
 	Blocks     []BlockTrace `json:"blocks"`          // the text blocks in the order of the page
 	Rules      []string     `json:"rules,omitempty"` // what the source's rules did
+	Origins    []Origin     `json:"origins"`         // who bears out title, author and dates
 }
 
 // A Candidate is an element that could hold the body.
@@ -48,7 +52,30 @@ type BlockTrace struct {
 func Explain(body []byte, opt Options) (Page, Trace, error) {
 	var t Trace
 	page, err := extract(body, opt, &t)
+	if err == nil {
+		err = t.witness(body, &page, opt)
+	}
 	return page, t, err
+}
+
+// witness reads the page once more, for the extraction left its tree in pieces.
+func (t *Trace) witness(body []byte, p *Page, opt Options) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrPanic, r)
+		}
+	}()
+	body = body[:min(len(body), cmp.Or(opt.MaxBytes, defaultBytes))]
+	text, _ := Decode(body, opt.ContentType)
+	root, err := parse(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	t.Origins = origins(p, root, opt)
+	if opt.Rules != nil {
+		t.Rules, err = opt.Rules.said(root)
+	}
+	return err
 }
 
 // digests names the blocks of a text.

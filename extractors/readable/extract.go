@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"codeberg.org/readeck/go-readability/v2"
-	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 
 	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
@@ -102,12 +101,13 @@ func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 }
 
 // Document makes text blocks of a page and gathers what is known of its
-// article, for this package and for the command that fits its model.
+// article. It is for the command internal/fit, which fits the model: its result
+// is of an internal package.
 func Document(root *html.Node, opt Options) (*textblocks.Document, textblocks.Hints) {
 	g := gather(root, opt.URL)
 	var p Page
 	g.describe(&p, root, opt)
-	cut(goquery.NewDocumentFromNode(root))
+	cut(root)
 	return textblocks.Read(root), g.evidence(&p, opt)
 }
 
@@ -130,13 +130,11 @@ func (g *gathered) evidence(p *Page, opt Options) textblocks.Hints {
 
 // body sets the text and how it was found.
 func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
-	doc := goquery.NewDocumentFromNode(root)
-	cut(doc)
+	cut(root)
 	strip := newStripper(g, p, opt)
 	d := textblocks.Read(root)
 	textblocks.Find(d, g.evidence(p, opt))
-	known := func(i int) bool { return opt.Known != nil && opt.Known(d.Digest(i)) }
-	kept, expected := d.Choose(known)
+	kept, expected, known := choose(d, opt.Known)
 	for i := range d.Blocks {
 		if d.Blocks[i].Probability > considered {
 			p.Blocks = append(p.Blocks, d.Digest(i))
@@ -148,20 +146,44 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 		p.Notes = append(p.Notes, NoteTooMany)
 	}
 	g.explain(trace, d, kept, known)
-	if Weight(p.Text) < shortText || mostlyWide(p.Text) {
-		g.others(p, doc, root, opt, strip, trace)
+	if Weight(p.Text) < shortText {
+		g.others(p, root, opt, strip, trace)
 	}
 	g.note(p)
 }
 
+// choose picks the blocks of the text without those that are known of other
+// pages of the host. Where they are more than half of it nothing counts as
+// known: then it is the article that is.
+func choose(d *textblocks.Document, onHost func(uint64) bool) (kept []bool, expected float64, known func(int) bool) {
+	nothing := func(int) bool { return false }
+	kept, expected = d.Choose(nothing)
+	if onHost == nil {
+		return kept, expected, nothing
+	}
+	known = func(i int) bool { return onHost(d.Digest(i)) }
+	all, lost := 0, 0
+	for i := range d.Blocks {
+		if kept[i] {
+			all += d.Blocks[i].Weight()
+			if known(i) {
+				lost += d.Blocks[i].Weight()
+			}
+		}
+	}
+	if 2*lost > all {
+		return kept, expected, nothing
+	}
+	kept, expected = d.Choose(known)
+	return kept, expected, known
+}
+
 // others asks the other ways to the text where our own found too little. It
 // leaves the tree in pieces.
-func (g *gathered) others(p *Page, doc *goquery.Document, root *html.Node, opt Options, strip *stripper, trace *Trace) {
+func (g *gathered) others(p *Page, root *html.Node, opt Options, strip *stripper, trace *Trace) {
 	vote := func(method, text string) {
 		v := Vote{Method: method, Weight: Weight(text)}
-		// Readability is the better judge of Chinese and Japanese pages.
-		better := method == MethodReadability && mostlyWide(p.Text) && 2*v.Weight > Weight(p.Text)
-		if better || v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
+		if v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
 			v.Chosen = true
 			p.Text, p.Method = strip.top(text), method
 			p.Confidence = min(p.Confidence, lowConfidence)
@@ -172,27 +194,18 @@ func (g *gathered) others(p *Page, doc *goquery.Document, root *html.Node, opt O
 			trace.Votes = append(trace.Votes, v)
 		}
 	}
-	vote(MethodParagraphs, paragraphs(doc))
+	vote(MethodParagraphs, paragraphs(root))
 	vote(MethodJSONLD, g.ld.text())
 	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
-		text, byline := readableText(root, opt.URL)
+		text, byline, err := readableText(root, opt.URL)
+		if err != nil {
+			p.Notes = append(p.Notes, NoteVoter)
+		}
 		vote(MethodReadability, text)
 		if p.Author == "" {
 			p.Author = cleanAuthor(byline, p.Site)
 		}
 	}
-}
-
-// mostlyWide says whether a text is written in wide characters.
-func mostlyWide(text string) bool {
-	n, k := 0, 0
-	for _, r := range text {
-		n++
-		if r >= 0x2e80 && wide(r) {
-			k++
-		}
-	}
-	return 3*k > n
 }
 
 // explain writes down the blocks and their fates.
@@ -219,7 +232,9 @@ func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, kn
 	}
 }
 
-// withoutKnown drops the blocks that are known of other pages of the host.
+// withoutKnown drops the blocks that are known of other pages of the host. Where
+// they are more than half of the text it stays as it is: then it is the article
+// that is known.
 func withoutKnown(text string, known func(uint64) bool) string {
 	if known == nil {
 		return text
@@ -230,7 +245,10 @@ func withoutKnown(text string, known func(uint64) bool) string {
 			kept = append(kept, b)
 		}
 	}
-	return strings.Join(kept, "\n\n")
+	if without := strings.Join(kept, "\n\n"); 2*Weight(without) >= Weight(text) {
+		return without
+	}
+	return text
 }
 
 // note says what is wrong with the text.
@@ -247,12 +265,12 @@ func (g *gathered) note(p *Page) {
 	}
 }
 
-// readableText runs readability on the tree and leaves it in pieces. A page
-// that breaks it has no text by this way.
-func readableText(root *html.Node, page string) (text, byline string) {
+// readableText runs readability on the tree and leaves it in pieces. The error
+// is that the page broke it; one without an article is none.
+func readableText(root *html.Node, page string) (text, byline string, err error) {
 	defer func() {
-		if recover() != nil {
-			text, byline = "", ""
+		if r := recover(); r != nil {
+			text, byline, err = "", "", fmt.Errorf("%w: readability: %v", ErrPanic, r)
 		}
 	}()
 	u, err := url.Parse(page)
@@ -263,9 +281,9 @@ func readableText(root *html.Node, page string) (text, byline string) {
 	parser.DisableJSONLD = true // read already
 	article, err := parser.ParseAndMutate(root, u)
 	if err != nil || article.Node == nil {
-		return "", ""
+		return "", "", nil
 	}
-	return render(article.Node), article.Byline()
+	return render(article.Node), article.Byline(), nil
 }
 
 // text is the article's body in the JSON-LD, in which some pages leave markup.

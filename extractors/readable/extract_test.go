@@ -158,7 +158,7 @@ func TestExtractFallbacks(t *testing.T) {
 			`<html><head><script type="application/ld+json">{"@type":"NewsArticle","articleBody":"<p>` + strings.Join(sentences, "</p><p>") + `</p>"}</script></head><body><div id="app">Loading</div></body></html>`,
 			MethodJSONLD, strings.Join(sentences, "\n\n"), nil,
 		},
-		{"a short text is a text", `<html><body><article><p>` + short + `</p></article></body></html>`, MethodParagraphs, short, []string{NoteShort}},
+		{"a short text is a text", `<html><body><article><p>` + short + `</p></article></body></html>`, MethodBlocks, short, []string{NoteShort}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

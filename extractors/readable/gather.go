@@ -25,7 +25,6 @@ type gathered struct {
 	credits []credit     // who may have written it
 	subs    []string     // the first h2 elements
 	scripts []*html.Node // that may hold the page's data
-	walled  bool         // an element is named as a paywall is
 
 	words map[string]hint // what class and id values say, by value
 	line  lineBuffer
@@ -175,10 +174,6 @@ func (g *gathered) attributes(n *html.Node, h hint) hint {
 			prop += a.Val + " "
 		}
 	}
-	if h&paywallWord != 0 {
-		g.walled = true
-		h &^= paywallWord
-	}
 	for _, a := range n.Attr {
 		if len(a.Val) < 6 || len(a.Val) > 60 || a.Val[0] < '0' || strings.IndexByte(a.Val, '0') < 0 && strings.IndexByte(a.Val, '1') < 0 && strings.IndexByte(a.Val, '2') < 0 {
 			continue
@@ -313,32 +308,32 @@ func content(n *html.Node) string {
 	return b.String()
 }
 
-// spaced is the text below an element with a space between any two elements'.
+// spaced is the text below an element with a space between any two elements',
+// but none before the punctuation that joins them.
 func spaced(n *html.Node) string {
 	var b strings.Builder
+	apart := false // a border lies between what is written and what follows
 	var walk func(n *html.Node)
 	walk = func(n *html.Node) {
 		for c := n.FirstChild; c != nil && b.Len() < 2000; c = c.NextSibling {
 			switch {
 			case c.Type == html.TextNode:
+				if apart && !strings.HasPrefix(c.Data, ":") && !strings.HasPrefix(c.Data, ",") {
+					b.WriteByte(' ')
+				}
+				apart = false
 				b.WriteString(c.Data)
 			case c.Type == html.ElementNode && !unseen(c):
-				apart := blocks[c.Data] != breakNone || c.Data == "br" || c.Data == "span" && hasText(c.PrevSibling)
-				if apart {
-					b.WriteByte(' ')
-				}
+				border := blocks[c.Data] != breakNone || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
+				apart = apart || border
 				walk(c)
-				if apart {
-					b.WriteByte(' ')
-				}
+				apart = apart || border
 			}
 		}
 	}
 	walk(n)
 	return b.String()
 }
-
-func hasText(n *html.Node) bool { return n != nil && n.Type == html.ElementNode }
 
 // line is s on one line, without what a reader doesn't see.
 func line(s string) string {

@@ -18,13 +18,12 @@ const (
 	inLink
 	inHeading
 	timeElement
-	paywallWord
 	infoWord // the line of source, date and author beside a title
 )
 
 // hintWords are the words of class and id values, cut at hyphens and capitals.
 var hintWords = map[string]hint{
-	"date": dateWord, "dates": dateWord, "datum": dateWord, "fecha": dateWord, "data": 0, "datetime": dateWord, "time": dateWord, "timestamp": dateWord,
+	"date": dateWord, "dates": dateWord, "datum": dateWord, "fecha": dateWord, "datetime": dateWord, "time": dateWord, "timestamp": dateWord,
 	"dateline": dateWord, "pubdate": dateWord | publishedWord, "pubtime": dateWord | publishedWord, "publishdate": dateWord | publishedWord,
 	"publishtime": dateWord | publishedWord, "published": dateWord | publishedWord, "publish": dateWord | publishedWord, "publication": dateWord | publishedWord,
 	"posted": dateWord | publishedWord, "created": dateWord | publishedWord, "postdate": dateWord | publishedWord, "entrydate": dateWord | publishedWord,
@@ -33,12 +32,11 @@ var hintWords = map[string]hint{
 	"author": authorWord, "authors": authorWord, "byline": authorWord, "autor": authorWord, "auteur": authorWord, "autore": authorWord, "writer": authorWord,
 	"verfasser": authorWord, "reporter": authorWord, "journalist": authorWord, "bylines": authorWord, "contributor": authorWord, "editor": authorWord,
 	"yazar": authorWord, "zuozhe": authorWord, "redactor": authorWord, "firma": authorWord, "byname": authorWord, "authorname": authorWord, "vcard": authorWord,
-	"meta": infoWord, "info": infoWord, "postmeta": infoWord, "kicker": 0, "source": infoWord, "dachzeile": 0, "submitted": infoWord | authorWord,
+	"meta": infoWord, "info": infoWord, "postmeta": infoWord, "source": infoWord, "submitted": infoWord | authorWord,
 	"comment": offside, "comments": offside, "related": offside, "sidebar": offside, "widget": offside, "footer": offside, "recommend": offside, "recommended": offside,
 	"teaser": offside, "recent": offside, "popular": offside, "promo": offside, "archive": offside, "calendar": offside, "nav": offside, "menu": offside,
 	"breadcrumb": offside, "copyright": offside, "reply": offside, "disqus": offside, "latest": offside, "trending": offside, "similar": offside, "sponsored": offside,
 	"ticker": offside, "cookie": offside, "comentarios": offside, "kommentare": offside, "tweet": offside, "carousel": offside, "hotnews": offside, "newsletter": offside,
-	"paywall": paywallWord,
 }
 
 // hints is what a class or id value says.

@@ -26,6 +26,7 @@ type linked struct {
 	site, url               string
 	paid                    bool // isAccessibleForFree is false
 	found                   bool
+	news                    bool // the type is one of news
 }
 
 // add reads the content of one script element. What isn't JSON is passed over.
@@ -81,6 +82,7 @@ func (l *linked) take(x map[string]any) {
 		return
 	}
 	l.found = true
+	l.news = l.news || isNewsType(x["@type"]) || isNewsType(x["publisher"])
 	set := func(field *string, v string) {
 		if *field == "" {
 			*field = v
@@ -159,6 +161,20 @@ func isArticleType(v any) bool {
 		if slices.ContainsFunc(x, isArticleType) {
 			return true
 		}
+	}
+	return false
+}
+
+// isNewsType says whether a type is NewsArticle or one of its kinds, or a thing
+// is a news organization.
+func isNewsType(v any) bool {
+	switch x := v.(type) {
+	case string:
+		return strings.HasSuffix(x, "NewsArticle") || x == "LiveBlogPosting" || x == "NewsMediaOrganization"
+	case map[string]any:
+		return isNewsType(x["@type"])
+	case []any:
+		return slices.ContainsFunc(x, isNewsType)
 	}
 	return false
 }

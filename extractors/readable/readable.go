@@ -6,9 +6,10 @@
 // answer. It owns no subjects or keys.
 //
 // A page is parsed once, with scripting off. One walk gathers the metadata
-// (JSON-LD, meta, link), the consent containers are cut away, readability picks
-// the body from the same tree, and one renderer makes text of it, whether the
-// HTML came from a page or from a feed.
+// (JSON-LD, meta, link), the consent containers are cut away, and a second walk
+// makes text blocks, of which two forests of decision trees choose the article's
+// (internal/content). Only where that finds next to nothing are the page's
+// JSON-LD, its plain paragraphs and readability asked.
 package readable
 
 import (
@@ -40,6 +41,7 @@ const (
 	NotePaywall   = "paywall"   // the page says that it isn't free
 	NoteTruncated = "truncated" // cut at the limit on bytes
 	NoteTooMany   = "too_many_nodes"
+	NoteVoter     = "voter_panic"     // the page broke another way to the text
 	NoteRules     = "rules_unmatched" // a selector of the source's rules selects nothing here
 )
 

@@ -77,3 +77,24 @@ func TestKnownBlocksAreLeftOut(t *testing.T) {
 		t.Error("what is known changes what is considered")
 	}
 }
+
+// Where more than half of a text is known, it is the article that is.
+func TestKnownBlocksSpareHalf(t *testing.T) {
+	page := []byte("<html><body><article>" + article(sentences...) + "</article></body></html>")
+	whole, err := Extract(page, Options{})
+	if err != nil || len(whole.Blocks) < 3 {
+		t.Fatalf("%d blocks, %v", len(whole.Blocks), err)
+	}
+	for n := range len(whole.Blocks) + 1 {
+		got, err := Extract(page, Options{Known: func(b uint64) bool { return slices.Contains(whole.Blocks[:n], b) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if 2*Weight(got.Text) < Weight(whole.Text) {
+			t.Errorf("%d of %d blocks known: %q is left", n, len(whole.Blocks), got.Text)
+		}
+		if n == 1 && got.Text == whole.Text || n == len(whole.Blocks) && got.Text != whole.Text {
+			t.Errorf("%d of %d blocks known: %q", n, len(whole.Blocks), got.Text)
+		}
+	}
+}

@@ -37,6 +37,7 @@ func (a *App) openWeb() error {
 		deps.Catalog = a.catalog
 		deps.Editor = a.catalog
 		deps.Feeds = a
+		deps.Yields = a
 		deps.Discover = a.discover
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,6 +20,8 @@ type Page struct {
 
 	Author any      // a string or a list of them
 	W, WO  []string // segments that must, and must not, be in the text
+
+	Standfirst string // may be in the text or not
 }
 
 // Pages reads articles/pages.jsonl of the corpora. Paths are made absolute.
@@ -39,8 +42,73 @@ func Pages(corpora string) ([]Page, error) {
 		}
 		p.Path = filepath.Join(dir, p.Path)
 		pages = append(pages, p)
+		if p.Set == "gne" {
+			p.Set, p.Body = "gne-trimmed", trim(p.Body)
+			pages = append(pages, p)
+		}
 	}
 	return pages, sc.Err()
+}
+
+// trimmed are what begins the lines that the containers in the set gne hold
+// beside the article: credits, the player, links to other articles.
+var trimmed = regexp.MustCompile(`^[（(【\[ ]*(责任编辑|编辑[：:]|本文来源|来源[：:]|（?原标题|原标题|信息来源|免责声明|延伸阅读|延伸 · 推荐|您的浏览器暂时无法|本文来自)`)
+
+// trim drops such lines, and what follows the heading of links.
+func trim(text string) string {
+	var kept []string
+	for l := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(l, "延伸") && len(l) < 60 {
+			break
+		}
+		if !trimmed.MatchString(l) {
+			kept = append(kept, l)
+		}
+	}
+	return strings.TrimSpace(strings.Join(kept, "\n"))
+}
+
+// Written reads the pages written by hand, which stand in folders by language
+// with what is known of each beside it.
+func Written(dir string) ([]Page, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var pages []Page
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var known struct {
+			Page
+			Text string
+		}
+		if err := json.Unmarshal(data, &known); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		p := known.Page
+		p.Body = known.Text
+		p.Path = strings.TrimSuffix(file, ".json") + ".html"
+		lang := filepath.Base(filepath.Dir(file))
+		p.Set, p.ID = "written-"+lang, lang+"/"+strings.TrimSuffix(filepath.Base(file), ".json")
+		pages = append(pages, p)
+	}
+	return pages, nil
+}
+
+// Score is [Compare] with the page's text, with its standfirst or without,
+// whichever fits better.
+func (p Page) Score(text string) (precision, recall float64, same bool) {
+	precision, recall, same = Compare(p.Body, text)
+	if p.Standfirst != "" {
+		p2, r2, s2 := Compare(p.Standfirst+"\n\n"+p.Body, text)
+		if p2+r2 > precision+recall {
+			return p2, r2, s2
+		}
+	}
+	return precision, recall, same
 }
 
 // Authors are the names of the page's authors.

@@ -143,7 +143,7 @@ func nameTable(groups map[bits]string) map[string]bits {
 }
 
 // classify reads an element's attributes.
-func (b *box) classify(n *html.Node, parent *box) {
+func (b *box) classify(n *html.Node, parent *box, buf *nameBuffer) {
 	sig := hashString(fnvStart, n.Data)
 	b.path = hashString(parent.path, n.Data)
 	var own, count int32
@@ -154,7 +154,7 @@ func (b *box) classify(n *html.Node, parent *box) {
 			if a.Key == "class" {
 				sig = hashString(sig, a.Val)
 			}
-			b.bits |= eachName(a.Val, func(name []byte) bits {
+			b.bits |= eachName(a.Val, buf, func(name []byte) bits {
 				if o, ok := Lexicon[string(name)]; ok {
 					own += int32(o)
 					count++
@@ -193,7 +193,7 @@ var roleBits = map[string]bits{
 	"banner": bitHeader, "dialog": bitConsent, "search": bitForm, "form": bitForm,
 }
 
-func inlineBits(n *html.Node) (set bits, hidden bool) {
+func inlineBits(n *html.Node, buf *nameBuffer) (set bits, hidden bool) {
 	if n.Data == "time" {
 		set |= bitDate
 	}
@@ -201,7 +201,7 @@ func inlineBits(n *html.Node) (set bits, hidden bool) {
 		a := &n.Attr[i]
 		switch a.Key {
 		case "class":
-			set |= eachName(a.Val, func(name []byte) bits { return names[string(name)] })
+			set |= eachName(a.Val, buf, func(name []byte) bits { return names[string(name)] })
 		case "itemprop", "rel":
 			if strings.Contains(a.Val, "author") {
 				set |= bitAuthor
@@ -223,10 +223,12 @@ func hides(style string) bool {
 	return strings.Contains(v, "display:none") || strings.Contains(v, "visibility:hidden")
 }
 
+// A nameBuffer holds a name being read; longer ones are cut.
+type nameBuffer [40]byte
+
 // eachName cuts a class or id into lower-case words, at all but letters and
 // where a small letter is followed by a capital one.
-func eachName(s string, f func([]byte) bits) (set bits) {
-	var buf [40]byte
+func eachName(s string, buf *nameBuffer, f func([]byte) bits) (set bits) {
 	n := 0
 	lower := false
 	for i := 0; i <= len(s); i++ {
@@ -272,7 +274,7 @@ func (d *Document) Names(i int, f func(name string)) {
 	for b := d.Blocks[i].box; b >= 0; b = d.boxes[b].parent {
 		for _, a := range d.boxes[b].node.Attr {
 			if a.Key == "class" || a.Key == "id" {
-				eachName(a.Val, func(name []byte) bits { f(string(name)); return 0 })
+				eachName(a.Val, new(nameBuffer), func(name []byte) bits { f(string(name)); return 0 })
 			}
 		}
 	}

@@ -90,7 +90,9 @@ type Document struct {
 	text   []byte
 	words  []uint64 // hashes
 	boxes  []box
-	top    int32 // the box with the highest score
+	top    int32   // the box with the highest score
+	sigs   []int32 // for each block, its box's signature among those of the page
+	nsigs  int
 }
 
 // Limits of the walk, over which the rest of a page is passed over.
@@ -164,6 +166,7 @@ type walker struct {
 	caps     uint8  // the word being read: 1 began with a capital, 2 capitals alone, 3 digit
 	letters  int
 	inline   bits
+	name     nameBuffer
 }
 
 func (w *walker) children(n *html.Node) {
@@ -224,7 +227,7 @@ func (w *walker) inside(n *html.Node, kind uint8, level uint8) {
 	parent := &d.boxes[outer]
 	b := box{node: n, parent: outer, depth: parent.depth + 1, kind: kind, index: parent.children, bits: parent.bits | kindBits[kind]}
 	parent.children++
-	b.classify(n, parent)
+	b.classify(n, parent, &w.name)
 	d.boxes = append(d.boxes, b)
 	w.box = int32(len(d.boxes) - 1)
 	heading := w.heading
@@ -254,7 +257,7 @@ func (w *walker) inside(n *html.Node, kind uint8, level uint8) {
 }
 
 func (w *walker) inlineElement(n *html.Node, kind uint8) {
-	bits, hidden := inlineBits(n)
+	bits, hidden := inlineBits(n, &w.name)
 	outer := w.inline
 	w.inline |= bits
 	if hidden {

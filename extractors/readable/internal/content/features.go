@@ -15,9 +15,9 @@ type Hints struct {
 
 // Count is the number of features of a block.
 const (
-	ownCount   = 24 // of the block itself, seen by its neighbours too
-	firstCount = ownCount + 4*nearCount + 75 + int(bitCount)
-	nearCount  = 10 // of the neighbours
+	ownCount   = 25 + groupCount // of the block itself, seen by its neighbours too
+	firstCount = ownCount + 4*nearCount + 79 + int(bitCount)
+	nearCount  = 11 // of the neighbours
 	// Count is the length of a row of the second forest, whose first part is
 	// the row of the first.
 	Count      = firstCount + 26
@@ -25,7 +25,7 @@ const (
 )
 
 // near are the own features that are told of neighbours as well.
-var near = [nearCount]int{0, 1, 3, 5, 8, 9, 12, 18, 19, 20}
+var near = [nearCount]int{0, 1, 3, 5, 8, 9, 12, 18, 19, 20, 24}
 
 type row struct {
 	v []float32
@@ -69,13 +69,15 @@ func (d *Document) Features(h Hints) []float32 {
 	if len(body) < 60 {
 		body = nil
 	}
-	sigs, paths := make(map[uint64]*signature), make(map[uint64]*signature)
+	sigs, nsigs := d.number(func(x *box) uint64 { return x.sig })
+	paths, npaths := d.number(func(x *box) uint64 { return x.path })
+	d.sigs, d.nsigs = sigs, nsigs
+	ofSig, ofPath := make([]signature, nsigs), make([]signature, npaths)
 	seen := make(map[uint64]int32, n)
 	var all, prose int32
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
-		x := &d.boxes[b.box]
-		for _, s := range []*signature{sigOf(sigs, x.sig), sigOf(paths, x.path)} {
+		for _, s := range [...]*signature{&ofSig[sigs[i]], &ofPath[paths[i]]} {
 			s.blocks++
 			s.weight += b.weight
 			s.linked += b.linked
@@ -89,11 +91,13 @@ func (d *Document) Features(h Hints) []float32 {
 	top := d.boxes[d.top]
 	var before int32
 	earlier := make(map[uint64]bool, n)
+	since := [4]int{-1000, -1000, -1000, -1000} // the last block of a kind
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		x := &d.boxes[b.box]
 		r := row{v: rows[i*Count : (i+1)*Count]}
-		d.own(&r, b, titles, known)
+		says := d.said(b)
+		d.own(&r, b, titles, known, &says)
 		if r.n != ownCount {
 			panic("content: own features")
 		}
@@ -125,7 +129,7 @@ func (d *Document) Features(h Hints) []float32 {
 				c = &d.boxes[c.parent]
 			}
 		}
-		for _, s := range []*signature{sigs[x.sig], paths[x.path]} {
+		for _, s := range [...]*signature{&ofSig[sigs[i]], &ofPath[paths[i]]} {
 			r.add(logw(s.blocks))
 			r.add(logw(s.weight / s.blocks))
 			r.add(ratio(s.linked, s.weight))
@@ -152,6 +156,13 @@ func (d *Document) Features(h Hints) []float32 {
 		r.add(float64(seen[b.digest]))
 		r.add(yes(earlier[b.digest]))
 		r.add(ratio(d.boxes[0].linked, all))
+		for k, g := range [...]int{saysCredit, saysRelated, saysComment, saysRights} {
+			r.add(signedLog(i - since[k]))
+			// A short block that begins with such a phrase heads or ends something.
+			if says.groups[g] == 2 && b.last-b.first <= 24 {
+				since[k] = i
+			}
+		}
 		earlier[b.digest] = true
 		before += b.weight
 		if r.n > firstCount {
@@ -174,13 +185,20 @@ func (d *Document) Features(h Hints) []float32 {
 	return rows
 }
 
-func sigOf(m map[uint64]*signature, key uint64) *signature {
-	s := m[key]
-	if s == nil {
-		s = new(signature)
-		m[key] = s
+// number gives the blocks of boxes with the same key the same number.
+func (d *Document) number(key func(*box) uint64) (numbers []int32, n int) {
+	seen := make(map[uint64]int32, 64)
+	numbers = make([]int32, len(d.Blocks))
+	for i := range d.Blocks {
+		k := key(&d.boxes[d.Blocks[i].box])
+		v, ok := seen[k]
+		if !ok {
+			v = int32(len(seen))
+			seen[k] = v
+		}
+		numbers[i] = v
 	}
-	return s
+	return numbers, len(seen)
 }
 
 func signedLog(n int) float64 {
@@ -191,7 +209,7 @@ func signedLog(n int) float64 {
 }
 
 // own are the features of the block itself.
-func (d *Document) own(r *row, b *Block, titles, known map[uint64]bool) {
+func (d *Document) own(r *row, b *Block, titles, known map[uint64]bool, says *said) {
 	words := b.latin + b.wide/3
 	r.add(logw(b.weight))                                 // 0
 	r.add(ratio(b.linked, b.weight))                      // 1
@@ -217,6 +235,10 @@ func (d *Document) own(r *row, b *Block, titles, known map[uint64]bool) {
 	r.add(float64(b.Break))                               // 21
 	r.add(d.phrase(b))                                    // 22
 	r.add(float64(b.stops) / math.Sqrt(float64(1+words))) // 23
+	r.add(float64(says.share))                            // 24
+	for _, v := range says.groups {
+		r.add(float64(v))
+	}
 }
 
 func markOf(c rune) int {
@@ -412,7 +434,7 @@ func (d *Document) Context(rows []float32) {
 	for i := range d.boxes {
 		d.boxes[i].mass = 0
 	}
-	sigs := make(map[uint64]*[2]float32)
+	sigs := make([][2]float32, d.nsigs)
 	var all float32
 	first, last := n, -1
 	for i := range d.Blocks {
@@ -422,11 +444,7 @@ func (d *Document) Context(rows []float32) {
 		for x := b.box; x >= 0; x = d.boxes[x].parent {
 			d.boxes[x].mass += m
 		}
-		s := sigs[d.boxes[b.box].sig]
-		if s == nil {
-			s = new([2]float32)
-			sigs[d.boxes[b.box].sig] = s
-		}
+		s := &sigs[d.sigs[i]]
 		s[0] += m
 		s[1] += float32(b.weight)
 		if b.probability1 > .5 && b.weight > 60 {
@@ -464,7 +482,7 @@ func (d *Document) Context(rows []float32) {
 				x = &d.boxes[x.parent]
 			}
 		}
-		s := sigs[d.boxes[b.box].sig]
+		s := &sigs[d.sigs[i]]
 		r.add(float64(s[0] / max(s[1], 1)))
 		r.add(float64(s[0] / all))
 		r.add(signedLog(i - first))

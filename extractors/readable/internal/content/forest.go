@@ -113,7 +113,7 @@ func (d *Document) Judge(rows []float32, first, second *Forest) {
 
 var dateWords = func() map[uint64]bool {
 	m := make(map[uint64]bool)
-	for _, h := range hashWords(furniture) {
+	for _, h := range hashWords(DateWords) {
 		m[h] = true
 	}
 	return m

@@ -1,7 +1,7 @@
 package content
 
-// furniture is the words of dates and bylines in the languages most read here.
-const furniture = `
+// DateWords is the words of dates and bylines in the languages most read here.
+const DateWords = `
 	jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november dec december
 	mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday
 	am pm est edt cst cdt pst pdt gmt utc bst cet cest ist msk et pt a m p
