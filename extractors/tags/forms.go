@@ -62,7 +62,7 @@ func variantsOf(dst []variant, kind string, n *catalog.Name, parts []part) []var
 	}
 	if slices.ContainsFunc(parts, func(p part) bool { return p.sep == sepComma || p.sep == sepPoint }) {
 		v := v
-		v.parts, v.how = spaced(parts), inflection{} // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis
+		v.parts = spaced(parts) // Huawei, Inc. and Huawei Inc.; St. Louis and St Louis; им. Чумакова and им.Чумакова
 		dst = append(dst, v)
 	}
 	if unlegal != nil {

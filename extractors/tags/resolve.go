@@ -206,7 +206,7 @@ func (t *tagger) settle(same []hit) []hit {
 		case ruleContext:
 			return 3
 		case ruleInitial, ruleSurname, ruleVariant:
-			return 1
+			return 0
 		}
 		if h.just {
 			return 2
