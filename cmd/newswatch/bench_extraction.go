@@ -17,8 +17,9 @@ func newBenchExtraction() *cobra.Command {
 		Short: "Score the extraction on pages with known text",
 		Long: `Score the extraction on pages with known text, by set and by language:
 precision, recall and F1 over runs of four words, the share of texts that are
-right word for word, segments found and wrongly found, pages a second of one
-goroutine, the 99th percentile of the time a page takes, and allocations a page.
+right word for word, segments found and wrongly found, titles, authors and dates
+that are right, pages a second of processor time (garbage collection included),
+the 99th percentile of the processor time a page takes, and allocations a page.
 
 Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,

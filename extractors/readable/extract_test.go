@@ -3,6 +3,7 @@ package readable
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -173,6 +174,13 @@ func TestExtractFallbacks(t *testing.T) {
 	}
 }
 
+// A panic in another's extractor costs its vote and no more.
+func TestVoterPanics(t *testing.T) {
+	if text, _, err := readableText(nil, "https://example.org/"); !errors.Is(err, ErrPanic) || text != "" {
+		t.Errorf("got %q, %v, want ErrPanic", text, err)
+	}
+}
+
 func TestExtractManyNodes(t *testing.T) {
 	page := "<html><body><article>" + article(sentences...) + strings.Repeat("<b></b>", 500) + "</article></body></html>"
 	got, err := Extract([]byte(page), Options{MaxNodes: 100})
@@ -277,6 +285,17 @@ func FuzzExtract(f *testing.F) {
 	f.Add(encode(f, "gbk", document(`<meta charset=gbk>`, strings.Join(chineseSentences, "<br>"))), "text/html")
 	f.Add([]byte("<svg><title>a</title><math><mi><p>"), "text/html; charset=koi8-r")
 	f.Add([]byte(`<script type=ld+json>[{"@type":"Article","author":{"name":["a",1]},"articleBody":"<p>\n"},]</script>`), "text/html")
+	pages, err := filepath.Glob("testdata/pages/*/*.html")
+	if err != nil || len(pages) == 0 {
+		f.Fatal("no pages written by hand: ", err)
+	}
+	for _, page := range pages {
+		body, err := os.ReadFile(page)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body, "")
+	}
 	f.Fuzz(func(t *testing.T, body []byte, contentType string) {
 		opt := Options{URL: "https://example.org/a", ContentType: contentType, MaxBytes: 64 << 10}
 		got, err := Extract(body, opt)

@@ -258,3 +258,10 @@ func TestArticleNumberDate(t *testing.T) {
 		}
 	}
 }
+
+func share(n, of int) string {
+	if of == 0 {
+		return "    -"
+	}
+	return fmt.Sprintf("%.3f", float64(n)/float64(of))
+}

@@ -46,18 +46,6 @@ func goldPages(t testing.TB) []readabletest.Page {
 	return pages
 }
 
-// score is what is measured of a set.
-type score struct {
-	pages, bodies        int
-	precision, recall    int64 // sums over the pages, in billionths
-	identical            int
-	tp, fp, w            int
-	titles, titlesRight  int
-	authors, authorsSome int
-	dates, datesRight    int
-	failed               int
-}
-
 // TestQuality measures the extraction on a sample of the pages with ground
 // truth and compares with the committed table: a change that moves it shows.
 func TestQuality(t *testing.T) {
@@ -65,7 +53,7 @@ func TestQuality(t *testing.T) {
 	if !*all {
 		pages = sample(pages, 16)
 	}
-	scores := make(map[string]*score)
+	scores := make(map[string]*readabletest.Score)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -86,10 +74,11 @@ func TestQuality(t *testing.T) {
 				mu.Lock()
 				s := scores[p.Set]
 				if s == nil {
-					s = new(score)
+					s = new(readabletest.Score)
 					scores[p.Set] = s
 				}
-				s.add(t, p, got, err)
+				s.Add(p, readabletest.Got{Text: got.Text, Title: got.Title, Author: got.Author, Published: got.Published}, err)
+				detail(t, p, got, err)
 				mu.Unlock()
 				if !utf8.ValidString(got.Text) || utf8.Valid(body) && (got.Charset != "utf-8" || strings.Contains(got.Text, "\uFFFD") && !strings.Contains(string(body), "\uFFFD")) && err == nil {
 					t.Errorf("%s: damaged: charset %q", p.Path, got.Charset)
@@ -133,51 +122,28 @@ func sample(pages []readabletest.Page, n int) []readabletest.Page {
 	return out
 }
 
-func (s *score) add(t *testing.T, p readabletest.Page, got Page, err error) {
-	s.pages++
+// detail logs what is wrong with a page.
+func detail(t *testing.T, p readabletest.Page, got Page, err error) {
 	if err != nil {
-		s.failed++
 		t.Logf("%s: %v", p.Path, err)
 	}
+	if !*all {
+		return
+	}
 	if p.Body != "" {
-		s.bodies++
-		pr, re, same := readabletest.Compare(p.Body, got.Text)
-		s.precision += int64(pr * 1e9) // whole numbers add up the same in any order
-		s.recall += int64(re * 1e9)
-		if *all && (pr < .5 || re < .5) {
+		if pr, re, _ := p.Score(got.Text); pr < .5 || re < .5 {
 			t.Logf("TEXT %s P %.2f R %.2f %s %v\n want %.200q\n got  %.200q", p.Path, pr, re, got.Method, got.Notes, p.Body, got.Text)
 		}
-		if same {
-			s.identical++
-		}
 	}
-	found, must, wrong := p.Segments(got.Text)
-	s.tp, s.w, s.fp = s.tp+found, s.w+must, s.fp+wrong
-	if p.Title != "" {
-		s.titles++
-		if squeeze(p.Title) == squeeze(got.Title) {
-			s.titlesRight++
-		} else if *all {
-			t.Logf("TITLE %s\n want %q\n got  %q", p.Path, p.Title, got.Title)
-		}
+	if p.Title != "" && !p.TitleRight(got.Title) {
+		t.Logf("TITLE %s\n want %q\n got  %q", p.Path, p.Title, got.Title)
 	}
-	if names := p.Authors(); len(names) > 0 {
-		s.authors++
-		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(squeeze(got.Author), squeeze(n)) }) {
-			s.authorsSome++
-		}
-	}
-	if len(p.Date) >= 10 {
-		s.dates++
-		if !got.Published.IsZero() && got.Published.Format("2006-01-02") == p.Date[:10] {
-			s.datesRight++
-		} else if *all {
-			t.Logf("DATE %s want %s got %s", p.Path, p.Date, got.Published)
-		}
+	if len(p.Date) >= 10 && !p.DateRight(got.Published) {
+		t.Logf("DATE %s want %s got %s", p.Path, p.Date, got.Published)
 	}
 }
 
-func table(scores map[string]*score) string {
+func table(scores map[string]*readabletest.Score) string {
 	sets := make([]string, 0, len(scores))
 	for set := range scores {
 		sets = append(sets, set)
@@ -187,27 +153,20 @@ func table(scores map[string]*score) string {
 	b.WriteString("set                  pages failed |    P     R    F1   same |  seg P     R    F1 | title author  date\n")
 	for _, set := range sets {
 		s := scores[set]
-		fmt.Fprintf(&b, "%-20s %5d %6d |", set, s.pages, s.failed)
-		if s.bodies > 0 {
-			p, r := float64(s.precision)/1e9/float64(s.bodies), float64(s.recall)/1e9/float64(s.bodies)
-			fmt.Fprintf(&b, " %.3f %.3f %.3f  %.3f |", p, r, 2*p*r/max(p+r, 1e-9), float64(s.identical)/float64(s.bodies))
+		fmt.Fprintf(&b, "%-20s %5d %6d |", set, s.Pages, s.Failed)
+		if s.Bodies > 0 {
+			p, r, f, same := s.Text()
+			fmt.Fprintf(&b, " %.3f %.3f %.3f  %.3f |", p, r, f, same)
 		} else {
 			b.WriteString("     -     -     -      - |")
 		}
-		if s.w > 0 {
-			p, r := float64(s.tp)/max(float64(s.tp+s.fp), 1), float64(s.tp)/float64(s.w)
-			fmt.Fprintf(&b, "  %.3f %.3f %.3f |", p, r, 2*p*r/max(p+r, 1e-9))
+		if s.Must > 0 {
+			p, r, f := s.Segments()
+			fmt.Fprintf(&b, "  %.3f %.3f %.3f |", p, r, f)
 		} else {
 			b.WriteString("      -     -     - |")
 		}
-		fmt.Fprintf(&b, " %s  %s %s\n", share(s.titlesRight, s.titles), share(s.authorsSome, s.authors), share(s.datesRight, s.dates))
+		fmt.Fprintf(&b, " %s  %s %s\n", readabletest.Share(s.TitlesRight, s.Titles), readabletest.Share(s.AuthorsRight, s.Authors), readabletest.Share(s.DatesRight, s.Dates))
 	}
 	return b.String()
-}
-
-func share(n, of int) string {
-	if of == 0 {
-		return "    -"
-	}
-	return fmt.Sprintf("%.3f", float64(n)/float64(of))
 }

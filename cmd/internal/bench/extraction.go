@@ -16,9 +16,9 @@ func Extraction(w io.Writer, corpora string) error {
 	if err != nil {
 		return err
 	}
-	scores, err := readabletest.Measure(pages, func(body []byte, p readabletest.Page) (string, error) {
+	scores, err := readabletest.Measure(pages, func(body []byte, p readabletest.Page) (readabletest.Got, error) {
 		page, err := readable.Extract(body, readable.Options{URL: p.URL})
-		return page.Text, err
+		return readabletest.Got{Text: page.Text, Title: page.Title, Author: page.Author, Published: page.Published}, err
 	})
 	if err != nil {
 		return err

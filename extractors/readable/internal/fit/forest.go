@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -50,7 +51,7 @@ func bin(rows [][]float32, features int) *binned {
 func parallel(n int, f func(int)) {
 	var wg sync.WaitGroup
 	ch := make(chan int)
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range ch {
 				f(i)
@@ -66,13 +67,14 @@ func parallel(n int, f func(int)) {
 
 // Settings of the forests; few, and the same for both.
 const (
-	trees    = 150
-	depth    = 5
-	rate     = 0.1
-	lambda   = 4.0
-	minChild = 1.5 // weight of second derivatives
-	rowPart  = 0.5
-	colPart  = 0.3
+	trees     = 150
+	depth     = 5
+	rate      = 0.1
+	lambda    = 4.0
+	minChild  = 1.5  // weight of second derivatives
+	rowPart   = 0.5  // of the rows, drawn for each tree
+	leastPart = 0.04 // of those that are right already
+	colPart   = 0.3
 )
 
 // boost fits a forest to labels with weights.
@@ -102,10 +104,19 @@ func boost(rows [][]float32, features int, label []bool, weight []float64, seed 
 			}
 			g[i], h[i] = weight[i]*(p-y), weight[i]*max(p*(1-p), 1e-4)
 		}
+		// Rows that the forest has right already seldom change a tree: they are
+		// drawn less often and then count for more.
+		var sum float64
+		for i := range g {
+			sum += math.Abs(g[i])
+		}
+		mean := sum / float64(len(g))
 		var in []int32
 		for i := range b.n {
-			if rng.Float64() < rowPart {
+			part := max(leastPart, rowPart*min(1, math.Abs(g[i])/mean))
+			if rng.Float64() < part {
 				in = append(in, int32(i))
+				g[i], h[i] = g[i]*rowPart/part, h[i]*rowPart/part
 			}
 		}
 		var cols []int
@@ -114,21 +125,30 @@ func boost(rows [][]float32, features int, label []bool, weight []float64, seed 
 				cols = append(cols, c)
 			}
 		}
-		t := b.grow(in, cols, g, h)
-		for i := range score {
-			k := uint16(0)
-			for t[k].Left != 0 {
-				if rows[i][t[k].Feature] <= t[k].Value {
-					k = t[k].Left
-				} else {
-					k = t[k].Right
-				}
+		t := tree(b.grow(in, cols, g, h))
+		const chunk = 4096
+		parallel((b.n+chunk-1)/chunk, func(c int) {
+			for i := c * chunk; i < min(b.n, (c+1)*chunk); i++ {
+				score[i] += t.value(rows[i])
 			}
-			score[i] += float64(t[k].Value)
-		}
+		})
 		f.Trees = append(f.Trees, t)
 	}
 	return f
+}
+
+type tree []content.Node
+
+func (t tree) value(row []float32) float64 {
+	k := uint16(0)
+	for t[k].Left != 0 {
+		if row[t[k].Feature] <= t[k].Value {
+			k = t[k].Left
+		} else {
+			k = t[k].Right
+		}
+	}
+	return float64(t[k].Value)
 }
 
 type split struct {

@@ -19,6 +19,7 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ const smallWeight = .008
 func main() {
 	half := flag.Bool("half", false, "fit on one half of the hosts")
 	parts := flag.Int("folds", 0, "measure by this many folds of the hosts, and keep no model")
+	part := flag.Int("fold", -1, "make the texts of this fold alone, to run several at a time; for -folds with -texts")
+	benchmarks := flag.String("benchmarks", "", "the BENCHMARKS.md into which -folds writes its table")
+	dir := flag.String("texts", "", "folder in which -folds keeps the texts of each fold, and finds those made before")
 	out := flag.String("o", "extractors/readable/internal/content/model.json", "the model")
 	only := flag.Bool("measure", false, "fit nothing, measure the committed model")
 	written := flag.String("written", "extractors/readable/testdata/pages", "the pages written by hand")
@@ -77,7 +81,21 @@ func main() {
 		return
 	}
 	if *parts > 0 {
-		fmt.Print(crossValidate(pages, *parts))
+		var texts []map[string]string
+		for k := range *parts {
+			if *part < 0 || *part == k {
+				texts = append(texts, fold(pages, k, *parts, *dir))
+			}
+		}
+		if *part < 0 {
+			t := joined(pages, texts)
+			fmt.Print(t)
+			if *benchmarks != "" {
+				if err := readabletest.WriteBetween(*benchmarks, "extraction folds", "```\n"+t+"```\n"); err != nil {
+					log.Fatal(err)
+				}
+			}
+		}
 		return
 	}
 	m := fitModel(fit)
@@ -97,29 +115,53 @@ func main() {
 	fmt.Printf("on the %d pages fitted on:\n%s", len(fit), measure(fit))
 }
 
-// crossValidate measures each part of the hosts with a model fitted on the others.
-func crossValidate(pages []readabletest.Page, parts int) string {
+// fold is what is extracted from one part of the hosts with a model fitted on
+// the others, by the pages' paths.
+func fold(pages []readabletest.Page, k, parts int, dir string) map[string]string {
 	texts := make(map[string]string)
-	for k := range parts {
-		var fit, rest []readabletest.Page
-		for _, p := range pages {
-			if int(hash(host(p))>>5%uint64(parts)) == k {
-				rest = append(rest, p)
-			} else {
-				fit = append(fit, p)
+	file := filepath.Join(dir, fmt.Sprintf("fold-%d-of-%d.json", k, parts))
+	if b, err := os.ReadFile(file); dir != "" && err == nil {
+		if err := json.Unmarshal(b, &texts); err != nil {
+			log.Fatalf("%s: %v", file, err)
+		}
+		return texts
+	}
+	var fit, rest []readabletest.Page
+	for _, p := range pages {
+		if int(hash(host(p))>>5%uint64(parts)) == k {
+			rest = append(rest, p)
+		} else {
+			fit = append(fit, p)
+		}
+	}
+	content.Use(fitModel(fit))
+	for i, text := range extract(rest) {
+		texts[rest[i].Path] = text
+	}
+	log.Printf("fold %d of %d: %d pages", k, parts, len(rest))
+	if dir != "" {
+		b, err := json.Marshal(texts)
+		if err == nil {
+			err = os.WriteFile(file, b, 0o644)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	return texts
+}
+
+// joined is the table of all folds.
+func joined(pages []readabletest.Page, folds []map[string]string) string {
+	texts := make([]string, len(pages))
+	for i, p := range pages {
+		for _, f := range folds {
+			if text, ok := f[p.Path]; ok {
+				texts[i] = text
 			}
 		}
-		content.Use(fitModel(fit))
-		for i, text := range extract(rest) {
-			texts[rest[i].Path] = text
-		}
-		log.Printf("part %d of %d", k+1, parts)
 	}
-	in := make([]string, len(pages))
-	for i, p := range pages {
-		in[i] = texts[p.Path]
-	}
-	return table(pages, in)
+	return table(pages, texts)
 }
 
 func fitModel(pages []readabletest.Page) content.Model {
@@ -445,40 +487,24 @@ func extract(pages []readabletest.Page) []string {
 }
 
 func table(pages []readabletest.Page, texts []string) string {
-	type sum struct{ n, p, r, same, found, must, wrong float64 }
-	sums := make(map[string]*sum)
-	var sets []string
+	scores := make(map[string]*readabletest.Score)
 	for i, p := range pages {
-		s := sums[p.Set]
+		s := scores[p.Set]
 		if s == nil {
-			s = new(sum)
-			sums[p.Set] = s
-			sets = append(sets, p.Set)
+			s = new(readabletest.Score)
+			scores[p.Set] = s
 		}
-		if p.Body != "" {
-			pr, re, same := p.Score(texts[i])
-			if p.Set == shown {
-				fmt.Print(show(p, texts[i]))
-			}
-			s.n++
-			s.p += pr
-			s.r += re
-			if same {
-				s.same++
-			}
+		s.Add(p, readabletest.Got{Text: texts[i]}, nil)
+		if p.Set == shown {
+			fmt.Print(show(p, texts[i]))
 		}
-		f, m, w := p.Segments(texts[i])
-		s.found += float64(f)
-		s.must += float64(m)
-		s.wrong += float64(w)
 	}
-	slices.Sort(sets)
 	var b strings.Builder
-	for _, set := range sets {
-		s := sums[set]
-		p, r := s.p/max(s.n, 1), s.r/max(s.n, 1)
-		sp, sr := s.found/max(s.found+s.wrong, 1), s.found/max(s.must, 1)
-		fmt.Fprintf(&b, "%-14s %4.0f | P %.3f R %.3f F1 %.4f same %.3f | seg %.3f %.3f %.4f\n", set, s.n, p, r, 2*p*r/max(p+r, 1e-9), s.same/max(s.n, 1), sp, sr, 2*sp*sr/max(sp+sr, 1e-9))
+	for _, set := range readabletest.Names(scores) {
+		s := scores[set]
+		p, r, f, same := s.Text()
+		sp, sr, sf := s.Segments()
+		fmt.Fprintf(&b, "%-14s %4d | P %.3f R %.3f F1 %.4f same %.3f | seg %.3f %.3f %.4f\n", set, s.Bodies, p, r, f, same, sp, sr, sf)
 	}
 	return b.String()
 }
