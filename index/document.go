@@ -56,6 +56,7 @@ var keywordFields = []struct {
 	{query.FieldTag, true},
 	{query.FieldStory, false},
 	{query.FieldSite, false},
+	{query.FieldAbout, false},
 	{query.FieldKind, false},
 	{query.FieldKey, false},
 	{query.FieldAuthor, false},

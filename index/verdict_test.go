@@ -120,7 +120,7 @@ func (g *generator) leaf() string {
 	a := &g.articles[g.IntN(len(g.articles))]
 	switch g.IntN(16) {
 	case 0:
-		return "entity:" + []string{"china", "zhongguo", "russia", "us", "none"}[g.IntN(5)]
+		return []string{"entity:", "about:"}[g.IntN(2)] + []string{"china", "zhongguo", "russia", "us", "none"}[g.IntN(5)]
 	case 1:
 		return []string{"lang:", "-lang:"}[g.IntN(2)] + a.Lang
 	case 2:

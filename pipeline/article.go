@@ -87,13 +87,25 @@ type Mention struct {
 	Nested     bool    `json:"nested,omitempty"` // lies inside a longer mention of another entity
 }
 
-// Entities lists the distinct entities mentioned (nested ones apart), in order
-// of first mention.
+// MinConfidence is the least confidence of a mention that counts: less than even
+// odds are kept with the article, to be shown, and match nothing.
+const MinConfidence = 0.5
+
+// Counts reports whether the mention makes the article one about its entity, for
+// search, watches and figures alike: it does not lie inside a longer name of
+// another entity, and its confidence is at least MinConfidence (or not known: 0,
+// as no tagger says).
+func (m Mention) Counts() bool {
+	return !m.Nested && (m.Confidence == 0 || m.Confidence >= MinConfidence)
+}
+
+// Entities lists the distinct entities whose mentions count, in order of first
+// mention.
 func (a *Article) Entities() []string {
 	var ids []string
 	seen := make(map[string]bool)
 	for _, m := range a.Mentions {
-		if !m.Nested && !seen[m.Entity] {
+		if m.Counts() && !seen[m.Entity] {
 			seen[m.Entity] = true
 			ids = append(ids, m.Entity)
 		}

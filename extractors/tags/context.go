@@ -1,6 +1,7 @@
 package tags
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,28 +16,32 @@ const (
 )
 
 // contextHolds applies the near, not and must words of a name found at start to
-// end of a field.
-func (t *tagger) contextHolds(id int32, which, start, end int) bool {
-	n := &t.m.names[id]
-	if len(n.must) > 0 && !t.mustHolds(id) {
-		return false
+// end of a field. It returns the rule that blocks it, with the word that did where
+// there is one; empty: none.
+func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word string) {
+	r := t.m.names[id].rules
+	if len(r.must) > 0 && !t.mustHolds(id) {
+		return blockMust, ""
 	}
-	if len(n.near)+len(n.not) == 0 {
-		return true
+	if len(r.near)+len(r.not) == 0 {
+		return "", ""
 	}
 	before, after := t.around(which, start, end)
-	if len(n.near) > 0 && !has(before, n.near) && !has(after, n.near) {
-		return false
+	if len(r.near) > 0 && has(before, r.near) == "" && has(after, r.near) == "" {
+		return blockNear, ""
 	}
-	return !has(before, n.not) && !has(after, n.not)
+	if word = cmp.Or(has(before, r.not), has(after, r.not)); word != "" {
+		return blockNot, word
+	}
+	return "", ""
 }
 
 // mustHolds reports whether one of the must words of a name is in the article.
 func (t *tagger) mustHolds(id int32) bool {
 	holds, known := t.musts[id]
 	if !known {
-		must := t.m.names[id].must
-		holds = has(t.terms(inTitle), must) || has(t.terms(inText), must)
+		must := t.m.names[id].rules.must
+		holds = has(t.terms(inTitle), must) != "" || has(t.terms(inText), must) != ""
 		if t.musts == nil {
 			t.musts = make(map[int32]bool)
 		}
@@ -86,18 +91,19 @@ func endsSentence(gap string) bool {
 	return strings.ContainsAny(gap, "!?。！？…\n") || strings.Contains(gap, ". ") || strings.HasSuffix(gap, ".")
 }
 
-// has reports whether one of the phrases stands in the terms.
-func has(terms []textnorm.Token, phrases [][]string) bool {
+// has is the first of the phrases that stands in the terms, as the catalog has
+// it; empty: none does.
+func has(terms []textnorm.Token, phrases []phrase) string {
 	for _, p := range phrases {
-		for i := 0; i+len(p) <= len(terms); i++ {
+		for i := 0; i+len(p.terms) <= len(terms); i++ {
 			k := 0
-			for k < len(p) && terms[i+k].Term == p[k] {
+			for k < len(p.terms) && terms[i+k].Term == p.terms[k] {
 				k++
 			}
-			if k == len(p) {
-				return true
+			if k == len(p.terms) {
+				return p.text
 			}
 		}
 	}
-	return false
+	return ""
 }

@@ -327,9 +327,12 @@ func TestNews(t *testing.T) {
 	texts, _ := articles(t, 400<<10)
 	m, _ := Compile(watched(t, "names-p10k.txt.gz", false))
 	found := 0
-	for _, s := range texts {
+	for i, s := range texts {
 		mentions := m.Tag(s[:min(len(s), 200)], s, "")
 		checkMentions(t, m, s[:min(len(s), 200)], s, mentions)
+		if i%20 == 0 {
+			checkExplain(t, m, s[:min(len(s), 200)], s, "", mentions, entitiesOf(mentions, 3))
+		}
 		found += len(mentions)
 	}
 	if found < 1000 {

@@ -15,6 +15,9 @@ type tagger struct {
 	fields [2]field
 	hits   []hit
 	musts  map[int32]bool // of names looked at: one of the must words is there
+
+	explains int32 // the entity to explain; -1: none
+	blocked  []blocked
 }
 
 // field is the title or the text on its way through.
@@ -230,26 +233,32 @@ func (t *tagger) try(which, i, at int, key uint64) {
 // consider appends the hit of a sense if its conditions hold.
 func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 	f := &t.fields[which]
-	n := &t.m.names[s.name]
-	if s.lang != "" && s.lang != t.lang {
-		return
-	}
 	h := hit{field: which, start: start, end: stop, name: s.name, rule: s.rule, conf: s.conf, words: j - i + 1, gated: s.gated}
 	if f.folded.Words[i].Class&textnorm.Bounded == 0 {
 		h.words++
 	}
-	if n.exact {
-		if shape(f.source[start:stop]) != n.shape {
-			return
-		}
-	} else if s.wants != "" && !t.caseHolds(f, i, s, &h) {
+	if s.lang != "" && s.lang != t.lang {
+		t.block(h, blockLang)
 		return
 	}
-	if len(n.near)+len(n.not)+len(n.must) > 0 {
-		if !t.contextHolds(s.name, which, start, stop) {
+	r := t.m.names[s.name].rules
+	if r != nil && r.exact {
+		if shape(f.source[start:stop]) != r.shape {
+			t.block(h, blockExact)
 			return
 		}
-		if len(n.near)+len(n.must) > 0 && s.rule != ruleSurname {
+	} else if s.wants != "" {
+		if why := t.caseHolds(f, i, s, &h); why != "" {
+			t.block(h, why)
+			return
+		}
+	}
+	if r != nil && len(r.near)+len(r.not)+len(r.must) > 0 {
+		if why, word := t.contextHolds(s.name, which, start, stop); why != "" {
+			t.blockContext(h, why, word)
+			return
+		}
+		if len(r.near)+len(r.must) > 0 && s.rule != ruleSurname {
 			h.rule, h.conf = ruleContext, min(h.conf, confidence[ruleContext])
 		}
 	}
@@ -257,13 +266,17 @@ func (t *tagger) consider(which, i, j, start, stop int, s *sense) {
 }
 
 // caseHolds applies the rule of capitals from the i-th word on, and what the
-// style of a headline takes from it.
-func (t *tagger) caseHolds(f *field, i int, s *sense, h *hit) bool {
+// style of a headline takes from it. It returns what blocks the hit, empty where
+// nothing does.
+func (t *tagger) caseHolds(f *field, i int, s *sense, h *hit) (blocks string) {
 	switch f.style {
 	case noCaps:
 		// Only what can hardly be other words goes without capitals.
 		h.conf *= 0.5
-		return h.words > 1
+		if h.words == 1 {
+			return blockNoCaps
+		}
+		return ""
 	case allCaps:
 		h.conf *= 0.6
 	case titled:
@@ -277,17 +290,17 @@ func (t *tagger) caseHolds(f *field, i int, s *sense, h *hit) bool {
 		case want == wantNothing:
 		case want == wantFirst:
 			if w.First&(textnorm.Upper|textnorm.Digit) == 0 {
-				return false
+				return blockCapital
 			}
 		case want == wantAny:
 			if w.Class&textnorm.Upper == 0 {
-				return false
+				return blockCapital
 			}
 		case !w.AllUpper() && !f.capsFirst(w, int(want-wantCaps)):
-			return false
+			return blockCapitals
 		}
 	}
-	return true
+	return ""
 }
 
 // capsFirst reports whether the first n characters of a word have no small

@@ -41,15 +41,34 @@ const (
 // maxCaps is the longest acronym.
 const maxCaps = 0x7F
 
-// name is a name of the catalog, taken apart.
+// name is a name of the catalog. There may be half a million.
 type name struct {
-	entity int
-	text   string
-	exact  bool
-	shape  string // of exact names: the case of each letter
-	near   [][]string
-	not    [][]string
-	must   [][]string
+	entity int32
+	at     int32  // its place among the names of the entity; -1: the entity's Name stands for it
+	rules  *rules // nil for most
+}
+
+// rules are what a name asks for beside its words.
+type rules struct {
+	exact bool
+	shape string // of exact names: the case of each letter
+	near  []phrase
+	not   []phrase
+	must  []phrase
+}
+
+// rulesOf is the rules of a name, nil where it has none.
+func rulesOf(n catalog.Name) *rules {
+	if !n.Exact && len(n.Near)+len(n.Not)+len(n.Must) == 0 {
+		return nil
+	}
+	return &rules{exact: n.Exact, shape: shape(n.Text), near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must)}
+}
+
+// A phrase is a context word or several, as the text's terms are.
+type phrase struct {
+	terms []string
+	text  string // as the catalog has it
 }
 
 // part is one word of a name.
@@ -144,8 +163,8 @@ func shape(s string) string {
 }
 
 // phrases takes context words apart as the text is: each is a sequence of terms.
-func phrases(list []string) [][]string {
-	var out [][]string
+func phrases(list []string) []phrase {
+	var out []phrase
 	for _, s := range list {
 		var terms []string
 		for _, k := range textnorm.Analyze(nil, s) {
@@ -154,7 +173,7 @@ func phrases(list []string) [][]string {
 			}
 		}
 		if len(terms) > 0 {
-			out = append(out, terms)
+			out = append(out, phrase{terms, s})
 		}
 	}
 	return out

@@ -15,7 +15,7 @@ func (t *tagger) license() {
 	if !slices.ContainsFunc(t.hits, func(h hit) bool { return h.gated }) {
 		return
 	}
-	full := make(map[int][]int) // where whole names of an entity start
+	full := make(map[int32][]int) // where whole names of an entity start
 	for _, h := range t.hits {
 		if e := t.m.names[h.name].entity; !h.gated && h.words >= 2 {
 			full[e] = append(full[e], t.place(h))
@@ -36,7 +36,14 @@ func (t *tagger) license() {
 		}
 		for k := i; k < j; k++ {
 			h := &t.hits[k]
-			h.dropped = h.gated && (h.dropped || distance(full[t.m.names[h.name].entity], t.place(*h)) > best)
+			if !h.gated {
+				continue
+			}
+			if h.dropped {
+				t.block(*h, blockSurname)
+			} else if h.dropped = distance(full[t.m.names[h.name].entity], t.place(*h)) > best; h.dropped {
+				t.block(*h, blockNearer)
+			}
 		}
 		i = j
 	}
@@ -70,6 +77,25 @@ func distance(places []int, place int) int {
 
 // mentions weighs the hits against each other and writes what is left.
 func (t *tagger) mentions() []pipeline.Mention {
+	hits := t.weighed()
+	out := make([]pipeline.Mention, len(hits))
+	for i, h := range hits {
+		out[i] = t.mention(h)
+	}
+	return out
+}
+
+// mention writes out a hit.
+func (t *tagger) mention(h hit) pipeline.Mention {
+	f, e := &t.fields[h.field], &t.m.entities[t.m.names[h.name].entity]
+	return pipeline.Mention{
+		Entity: e.ID, Kind: e.Kind, Name: t.m.nameText(h.name), Field: f.name, Start: h.start, End: h.end,
+		Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
+	}
+}
+
+// weighed is the hits that stand against the others, in order.
+func (t *tagger) weighed() []hit {
 	hits := t.best()
 	kept := hits[:0]
 	for i := 0; i < len(hits); {
@@ -86,15 +112,7 @@ func (t *tagger) mentions() []pipeline.Mention {
 	slices.SortStableFunc(kept, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), cmp.Compare(a.name, b.name))
 	})
-	out := make([]pipeline.Mention, len(kept))
-	for i, h := range kept {
-		f, n := &t.fields[h.field], &t.m.names[h.name]
-		out[i] = pipeline.Mention{
-			Entity: t.m.entities[n.entity].id, Kind: t.m.entities[n.entity].kind, Name: n.text, Field: f.name, Start: h.start, End: h.end,
-			Text: f.source[h.start:h.end], Rule: h.rule, Confidence: round(h.conf), Nested: h.nested,
-		}
-	}
-	return out
+	return kept
 }
 
 // round is the confidence with two digits.
@@ -103,7 +121,7 @@ func round(c float32) float64 { return float64(int(c*100+0.5)) / 100 }
 // best keeps, of the hits of one entity at one place, the surest; of several
 // entities there, those found by more than a guess, each less surely.
 func (t *tagger) best() []hit {
-	entity := func(h hit) int { return t.m.names[h.name].entity }
+	entity := func(h hit) int32 { return t.m.names[h.name].entity }
 	slices.SortFunc(t.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end),
 			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf),
@@ -119,7 +137,7 @@ func (t *tagger) best() []hit {
 		for j < len(hits) && samePlace(hits[i], hits[j]) {
 			j++
 		}
-		out = append(out, settle(hits[i:j])...)
+		out = append(out, t.settle(hits[i:j])...)
 		i = j
 	}
 	return out
@@ -131,7 +149,7 @@ const shared = 0.7
 // settle weighs the entities that have the same text as a name. One whose near
 // or must words are there goes before the others; a last name or an initial goes
 // after whole names.
-func settle(same []hit) []hit {
+func (t *tagger) settle(same []hit) []hit {
 	if len(same) == 1 {
 		return same
 	}
@@ -148,7 +166,13 @@ func settle(same []hit) []hit {
 	for _, h := range same {
 		top = max(top, rank(h))
 	}
-	same = slices.DeleteFunc(same, func(h hit) bool { return rank(h) < top })
+	same = slices.DeleteFunc(same, func(h hit) bool {
+		if rank(h) < top {
+			t.block(h, blockSurer)
+			return true
+		}
+		return false
+	})
 	if len(same) > 1 {
 		for i := range same {
 			same[i].conf *= shared
@@ -180,6 +204,8 @@ func (t *tagger) weigh(hits []hit) []hit {
 			places = slices.Insert(places, i, place{h.start, h.end, []hit{h}})
 		case t.fits(&places[i], &h):
 			places[i].hits = append(places[i].hits, h)
+		case t.asks(h.name):
+			t.blockOverlap(&places[i], h)
 		}
 	}
 	kept := hits[:0]

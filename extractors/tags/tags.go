@@ -19,16 +19,13 @@ const rulesVersion = "1"
 
 // A Matcher finds the mentions of the entities it was compiled from.
 type Matcher struct {
-	entities []owner
+	entities []catalog.Entity // as given, never changed
 	names    []name
 	table    *table
 	senses   []sense
 	version  string
 	pool     sync.Pool // *tagger
 }
-
-// An owner is whom a name belongs to.
-type owner struct{ id, kind string }
 
 // A Warning is a name that was compiled but may not do what was meant.
 type Warning struct {
@@ -41,12 +38,13 @@ func (w Warning) String() string {
 	return fmt.Sprintf("entity %s: name %q: %s", w.Entity, w.Name, w.Msg)
 }
 
-// Compile makes the matcher of the entities. An entity without names is found by
+// Compile makes the matcher of the entities, which must not be changed as long as
+// it is used. An entity without names is found by
 // its Name. Names that can't be found, are very short or belong to two entities
 // are warned of; they are no errors.
 func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
-	m := &Matcher{version: digest(entities)}
-	m.pool.New = func() any { return new(tagger) }
+	m := &Matcher{entities: entities, version: digest(entities)}
+	m.pool.New = func() any { return &tagger{explains: -1} }
 	var (
 		warnings []Warning
 		entries  []entry
@@ -56,17 +54,15 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 	for _, e := range entities {
 		total += len(e.Names)
 	}
-	m.entities = make([]owner, 0, len(entities))
 	m.names = make([]name, 0, total)
 	entries = make([]entry, 0, 2*total)
 	owners := make(map[string]int32, total) // entity of each name as it stands
 	for e, entity := range entities {
-		m.entities = append(m.entities, owner{entity.ID, entity.Kind})
-		names := entity.Names
+		names, first := entity.Names, int32(0)
 		if len(names) == 0 {
-			names = []catalog.Name{{Text: entity.Name}}
+			names, first = []catalog.Name{{Text: entity.Name}}, -1
 		}
-		for _, n := range names {
+		for i, n := range names {
 			warn := func(msg string) { warnings = append(warnings, Warning{entity.ID, n.Text, msg}) }
 			parts := split(&folded, n.Text)
 			if len(parts) == 0 {
@@ -85,10 +81,7 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 				warn("is a name of " + entities[other].ID + " too: both are reported, less surely")
 			}
 			owners[forms[0].text] = int32(e)
-			m.names = append(m.names, name{
-				entity: e, text: n.Text, exact: n.Exact, shape: shape(n.Text),
-				near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must),
-			})
+			m.names = append(m.names, name{int32(e), first + int32(i), rulesOf(n)})
 			for _, f := range forms {
 				entries = append(entries, entry{f.text, sense{
 					name: int32(len(m.names) - 1), rule: f.rule, conf: f.conf, wants: f.wants, lang: f.lang, gated: f.gated,
@@ -103,6 +96,15 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 // Version is a digest of the entities the matcher was compiled from and of the
 // rules: articles tagged by the same version have the same mentions.
 func (m *Matcher) Version() string { return m.version }
+
+// nameText is a name as the catalog has it.
+func (m *Matcher) nameText(id int32) string {
+	n := m.names[id]
+	if n.at < 0 {
+		return m.entities[n.entity].Name
+	}
+	return m.entities[n.entity].Names[n.at].Text
+}
 
 // Forms is how many ways of writing its names the matcher looks for.
 func (m *Matcher) Forms() int { return m.table.len() }

@@ -340,6 +340,7 @@ func FuzzTag(f *testing.F) {
 	f.Fuzz(func(t *testing.T, title, text, lang string) {
 		mentions := m.Tag(title, text, lang)
 		checkMentions(t, m, title, text, mentions)
+		checkExplain(t, m, title, text, lang, mentions, append(entitiesOf(mentions, 3), "putin", "huawei", "alibaba"))
 		if again := m.Tag(title, text, lang); cmp.Diff(mentions, again) != "" {
 			t.Fatalf("%q %q: two runs differ: %s", title, text, cmp.Diff(mentions, again))
 		}

@@ -12,6 +12,7 @@ const (
 // The fields of keywords.
 const (
 	FieldEntity  = "entity"
+	FieldAbout   = "about" // an entity of [pipeline.AboutSalience] or more
 	FieldSource  = "source"
 	FieldSite    = "site"
 	FieldLang    = "lang"

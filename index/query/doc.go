@@ -13,7 +13,7 @@
 //	a NEAR/5 b           within 5 words         word*       words that begin so
 //	=Apple               this form and case     *           every article
 //	title: body:         text of that field     author: source: site: lang:
-//	                                            country: tag: entity: kind:
+//	                                            country: tag: entity: about: kind:
 //	                                            story: key:
 //	after:2015-12-01     that moment or later   before:2015-12-31T12:00:00Z
 //	last:7d              h d w m y              has:mention  is:copy

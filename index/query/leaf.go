@@ -17,7 +17,7 @@ import (
 // fieldNames are the names that may stand before a colon.
 var fieldNames = []string{
 	FieldTitle, FieldBody,
-	FieldEntity, FieldSource, FieldSite, FieldLang, FieldCountry, FieldTag, FieldKind, FieldStory, FieldKey, FieldAuthor,
+	FieldEntity, FieldAbout, FieldSource, FieldSite, FieldLang, FieldCountry, FieldTag, FieldKind, FieldStory, FieldKey, FieldAuthor,
 	"after", "before", "last", "has", "is",
 }
 

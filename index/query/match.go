@@ -230,7 +230,7 @@ func collect(out *[]pipeline.Span, n Node, d *Doc) {
 		}
 	case *Keyword:
 		switch n.Field {
-		case FieldEntity:
+		case FieldEntity, FieldAbout:
 			mentioned(out, n, d, func(m pipeline.Mention) bool { return fold(m.Entity) == n.Value })
 		case FieldKind:
 			mentioned(out, n, d, func(m pipeline.Mention) bool { return fold(m.Kind) == n.Value })
@@ -273,7 +273,7 @@ func mentioned(out *[]pipeline.Span, n Node, d *Doc, wanted func(pipeline.Mentio
 		if room == 0 {
 			return
 		}
-		if m.Nested || !wanted(m) {
+		if !m.Counts() || !wanted(m) {
 			continue
 		}
 		text := d.Article.Text

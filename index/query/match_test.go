@@ -105,6 +105,8 @@ func TestMatch(t *testing.T) {
 		{"entity:huawei", "Huawei|Huawei"},
 		{"entity:Huawei", "Huawei|Huawei"},
 		{"entity:wuzhen", "-"}, // nested
+		{"about:wuzhen", "-"},
+		{"about:huawei", "Huawei|Huawei"},
 		{"entity:(zte OR huawei) чип", "Huawei|Huawei|чипы"},
 		{"kind:organization", "Huawei|Huawei"},
 		{"kind:place", "-"},

@@ -223,7 +223,7 @@ func keywordShare(k *Keyword) float64 {
 		return 0.0001
 	case FieldAuthor:
 		return 0.002
-	case FieldEntity, FieldSource:
+	case FieldEntity, FieldAbout, FieldSource:
 		return 0.01
 	case FieldSite:
 		if strings.Contains(k.Value, ".") {

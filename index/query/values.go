@@ -21,6 +21,14 @@ func Values(a *pipeline.Article, field string) []string {
 	switch field {
 	case FieldEntity:
 		return distinct(a.Mentions, func(m pipeline.Mention) string { return m.Entity })
+	case FieldAbout:
+		salience := a.Salience()
+		return distinct(a.Mentions, func(m pipeline.Mention) string {
+			if salience[m.Entity] < pipeline.AboutSalience {
+				return ""
+			}
+			return m.Entity
+		})
 	case FieldKind:
 		return distinct(a.Mentions, func(m pipeline.Mention) string { return m.Kind })
 	case FieldSource:
@@ -73,7 +81,7 @@ func appendNew(vs []string, v string) []string {
 func distinct(ms []pipeline.Mention, value func(pipeline.Mention) string) []string {
 	var vs []string
 	for _, m := range ms {
-		if !m.Nested {
+		if m.Counts() {
 			vs = appendNew(vs, fold(value(m)))
 		}
 	}
