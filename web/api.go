@@ -94,6 +94,7 @@ func (s *Server) routeAPI() error {
 	})
 
 	s.routeSearch()
+	s.routeExplain()
 	s.routeCatalog()
 	s.routeDiscover()
 	s.routeLoad()

@@ -164,7 +164,7 @@ func TestPagesFitASmallScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		"/", "/?q=" + strings.Repeat("x", 300), "/?q=huawei+AND+%28" + strings.Repeat("y", 300), "/articles/" + w.articles[0].ID,
+		"/", "/?q=" + strings.Repeat("x", 300), "/?q=huawei+AND+%28" + strings.Repeat("y", 300), "/articles/" + w.articles[0].ID, "/articles/" + w.articles[1].ID + "?entity=huawei&watch=huawei-news",
 		"/alerts", "/alerts/" + w.alerts[0].ID, "/alerts/" + w.alerts[2].ID, "/sources", "/sources/" + w.feeds[2].Source, "/status", "/nowhere",
 	} {
 		if err := chromedp.Do(tab, chromedp.Navigate(srv.URL+path)); err != nil {

@@ -21,6 +21,7 @@ type Deps struct {
 	Dead     Dead
 	Loader   Loader
 	Feeds    Feeds
+	Explain  Explainer
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles

@@ -347,6 +347,35 @@ func (w *world) Snapshot() *catalog.Catalog {
 	return w.catalog
 }
 
+// Findings finds the names as they stand; Alibaba does not count in the text.
+func (w *world) Findings(a pipeline.Article, entity string) []Finding {
+	var out []Finding
+	for _, m := range a.Mentions {
+		if m.Entity != entity {
+			continue
+		}
+		f := Finding{Mention: m}
+		if entity == "alibaba" && m.Field == pipeline.FieldText {
+			f.Blocked = "near: none of shop, trade"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// Verdict asks the query.
+func (w *world) Verdict(a pipeline.Article, watch string) WatchVerdict {
+	q, err := query.Parse(w.Snapshot().Watch(watch).Query, noon)
+	if err != nil {
+		panic(err)
+	}
+	spans, ok := q.Match(query.NewDoc(&a))
+	if !ok {
+		return WatchVerdict{Reason: "it does not match: entity:huawei (not true of the article)"}
+	}
+	return WatchVerdict{Matched: true, Reason: "it matches", Alerts: []string{"huawei-news.0123456789abcdef"}, Spans: spans}
+}
+
 // Load takes every item but those of refused.example.
 func (w *world) Load(_ context.Context, it pipeline.Item) (string, error) {
 	switch {
@@ -565,7 +594,7 @@ func upper(_ context.Context, in io.Reader, out io.Writer) error {
 // deps is the whole world.
 func (w *world) deps() Deps {
 	return Deps{
-		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w,
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Explain: w,
 		Tag: upper, Extract: upper,
 		Status: func(context.Context) (Status, error) { return w.status, nil },
 		Ready:  func(context.Context) []Check { return []Check{{Name: "bus"}, {Name: "index"}} },

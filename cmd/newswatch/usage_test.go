@@ -28,6 +28,8 @@ func TestWrongUse(t *testing.T) {
 		{"get status now", `get status: what is "now" for?`},
 		{"get entities -o csv", `--output "csv"`},
 		{"get entities --limit -1", "--limit -1"},
+		{"get article x --explain huawei", `--explain "huawei": want entity=ID or watch=ID`},
+		{"get entity huawei --explain watch=x", "--explain goes with an article"},
 		{"apply", `required flag(s) "file" not set`},
 		{"apply cat.yaml", `what is "cat.yaml" for? Give each file with -f`},
 		{"delete entity", "accepts 2 arg"},

@@ -38,6 +38,7 @@ func (a *App) openWeb() error {
 		deps.Editor = a.catalog
 		deps.Feeds = a
 		deps.Discover = a.discover
+		deps.Explain = a.explainer()
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
