@@ -96,6 +96,7 @@ func (s *Server) routeAPI() error {
 	s.routeSearch()
 	s.routeExplain()
 	s.routeCatalog()
+	s.routeEntities()
 	s.routeDiscover()
 	s.routeLoad()
 	s.routeAlerts()

@@ -26,6 +26,13 @@ type Deps struct {
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
 
+	// Preview says what an entity would find in the articles published since
+	// then; the zero time: in all there are.
+	Preview func(ctx context.Context, e catalog.Entity, since time.Time) (pipeline.Preview, error)
+	// Tests runs the tests of entities as if they were saved; the failures are
+	// in the order of the entities. Nil: they are not run.
+	Tests func(entities []catalog.Entity) [][]pipeline.TestFailure
+
 	// Discover finds the feeds of a site; private: it may be on a private
 	// network. Its error is of asking at all, not of the site.
 	Discover func(ctx context.Context, url string, private bool) (Discovery, error)

@@ -39,6 +39,8 @@ func (a *App) openWeb() error {
 		deps.Feeds = a
 		deps.Discover = a.discover
 		deps.Explain = a.explainer()
+		deps.Preview = a.previewer().Preview
+		deps.Tests = a.testFailures
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
