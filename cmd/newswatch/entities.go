@@ -21,21 +21,22 @@ func newEntities() *cobra.Command {
 		Use:   "entities",
 		Short: "Entities: see what their names find, and get names from Wikidata",
 		Long: `Look what the names of an entity find in the articles of the running server
-before they are saved.
+before they are saved, or begin with the names that Wikidata has.
 
   newswatch entities test huawei
   newswatch entities test -f entity.yaml --since 30d
+  newswatch entities suggest Q160120
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing found or a test failed.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q: want entities test", args[0])
+				return fmt.Errorf("unknown command %q: want entities test or suggest", args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newEntitiesTest())
+	cmd.AddCommand(newEntitiesTest(), newEntitiesSuggest())
 	return cmd
 }
 
