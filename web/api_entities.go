@@ -42,6 +42,72 @@ func (s *Server) routeEntities() {
 	preview := op(http.MethodPost, "/entities:preview", "preview-entity", "catalog", "What an entity finds in the articles there are; nothing is stored")
 	preview.MaxBodyBytes = maxObject
 	huma.Register(s.api, preview, s.apiPreview)
+	// Dashboards, seldom.
+	huma.Register(s.api, op(http.MethodGet, "/entities/{id}/timeline", "entity-timeline", "catalog", "Articles that mention an entity, by the day of publication"),
+		func(ctx context.Context, in *aboutInput) (*listOutput[pipeline.TimeCount], error) {
+			res, err := s.about(ctx, in, pipeline.SearchRequest{Timeline: true})
+			if err != nil {
+				return nil, err
+			}
+			return newList(res.Timeline, ""), nil
+		})
+	for _, by := range []struct{ path, facet, summary string }{
+		{"sources", "source", "Sources whose articles mention an entity, most first"},
+		{"comentions", "entity", "Entities mentioned in the same articles as an entity, most first"},
+	} {
+		huma.Register(s.api, op(http.MethodGet, "/entities/{id}/"+by.path, "entity-"+by.path, "catalog", by.summary),
+			func(ctx context.Context, in *aboutInput) (*listOutput[namedCount], error) {
+				res, err := s.about(ctx, in, pipeline.SearchRequest{Facets: []string{by.facet}})
+				if err != nil {
+					return nil, err
+				}
+				var items []namedCount
+				n := s.names()
+				for _, c := range res.Facets[by.facet] {
+					if by.facet != "entity" || c.Value != in.ID {
+						items = append(items, namedCount{ID: c.Value, Name: n.facet(by.facet, c.Value), Count: c.Count})
+					}
+				}
+				return newList(items, ""), nil
+			})
+	}
+}
+
+// aboutInput asks what the articles say of an entity.
+type aboutInput struct {
+	ID    string `path:"id" maxLength:"256"`
+	Since string `query:"since" maxLength:"40" doc:"Only articles published since: 30d, 12h, 2w, a day or an RFC 3339 time." example:"30d"`
+}
+
+// namedCount is a source or an entity and in how many articles it is.
+type namedCount struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Count int    `json:"count" doc:"Articles."`
+}
+
+// about asks the index of the articles that mention an entity.
+func (s *Server) about(ctx context.Context, in *aboutInput, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
+	if s.deps.Searcher == nil || s.deps.Catalog == nil {
+		return pipeline.SearchResult{}, notHere("Search")
+	}
+	if s.deps.Catalog.Snapshot().Entity(in.ID) == nil {
+		return pipeline.SearchResult{}, newProblem(http.StatusNotFound, "There is no entity "+in.ID+".")
+	}
+	since, ok := sinceTime(in.Since, s.now())
+	if !ok {
+		return pipeline.SearchResult{}, badSince(in.Since)
+	}
+	req.Query, req.Limit, req.From = term("entity", in.ID), 1, since
+	res, err := s.deps.Searcher.Search(ctx, req)
+	if err != nil {
+		return res, s.problemOf(ctx, "Search", err)
+	}
+	return res, nil
+}
+
+func badSince(v string) *problem {
+	return newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("since: %q is neither a span such as 30d, 12h or 2w nor a day or time.", v))
 }
 
 func (s *Server) apiPreview(ctx context.Context, in *previewInput) (*struct{ Body pipeline.Preview }, error) {
@@ -56,7 +122,7 @@ func (s *Server) apiPreview(ctx context.Context, in *previewInput) (*struct{ Bod
 	}
 	since, ok := sinceTime(in.Body.Since, s.now())
 	if !ok {
-		return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("since: %q is neither a span such as 30d, 12h or 2w nor a day or time.", in.Body.Since))
+		return nil, badSince(in.Body.Since)
 	}
 	p, err := s.preview(ctx, *e, since)
 	if err != nil {

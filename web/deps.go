@@ -29,6 +29,8 @@ type Deps struct {
 	// Preview says what an entity would find in the articles published since
 	// then; the zero time: in all there are.
 	Preview func(ctx context.Context, e catalog.Entity, since time.Time) (pipeline.Preview, error)
+	// Lint says which names of an entity may not do what is meant.
+	Lint func(e catalog.Entity) []pipeline.NameWarning
 	// Tests runs the tests of entities as if they were saved; the failures are
 	// in the order of the entities. Nil: they are not run.
 	Tests func(entities []catalog.Entity) [][]pipeline.TestFailure

@@ -61,6 +61,16 @@ func TestEveryPage(t *testing.T) {
 		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
 		{"source that has moved", "source", "/sources/pacific-wire", 200, []string{"It has moved to https://wire.example/world.xml and is asked there now", "asked more often", "Next poll in 8 min"}},
 		{"no such source", "error", "/sources/nobody", 404, []string{"there is no such thing"}},
+		{"entities", "entities", "/entities", 200, []string{"4 entities", "Add an entity", "Huawei", "华为", "Dmitry Medvedevperson"}},
+		{"entities narrowed", "entities", "/entities?kind=event&q=" + url.QueryEscape("互联网"), 200, []string{"1 entity", "World Internet Conference"}},
+		{"entities narrowed to none", "entities", "/entities?kind=law", 200, []string{"0 entities", "No entity is like that"}},
+		{"entities, no such page", "error", "/entities?page=9", 404, []string{"There is no page 9"}},
+		{"entities, no page", "error", "/entities?page=x", 400, nil},
+		{"entity", "entity", "/entities/huawei?done=saved", 200, []string{"It is saved", "Q160120", "ХуавейRussian", "Huawei is a word of every day.", "Top sources", "Mentioned with", "Alibaba", "Newest mentions", "Вестник связи", "per day"}},
+		{"no such entity", "error", "/entities/nobody", 404, []string{"there is no such thing"}},
+		{"entity to add", "entity_edit", "/entities:new", 200, []string{"Add an entity", "Names, one a line"}},
+		{"entity to change", "entity_edit", "/entities/huawei/edit", 200, []string{"Huawei", "{ text: 华为, lang: zh }"}},
+		{"no such entity to change", "error", "/entities/nobody/edit", 404, nil},
 		{"status", "status", "/status?done=replayed", 200, []string{"1,234", "HTTP 403: the site refuses us", "57 ok", "index out of range", "Replay dead letter 7", "handed to its stage again", "100.0 GiB free"}},
 		{"no such page", "error", "/nowhere", 404, []string{"There is nothing at /nowhere."}},
 		{"no such article", "error", "/articles/20151216120000-ffffffffffffffff", 404, []string{"there is no such thing"}},
@@ -86,7 +96,7 @@ func TestEveryPage(t *testing.T) {
 
 func TestPagesOfPartsThatDoNotRun(t *testing.T) {
 	s := serverOf(t, Deps{}, Config{Title: "desk"})
-	for _, path := range []string{"/", "/articles/x", "/sources", "/sources/x", "/alerts", "/alerts/x", "/status"} {
+	for _, path := range []string{"/", "/articles/x", "/sources", "/sources/x", "/entities", "/entities/x", "/entities:new", "/entities/x/edit", "/alerts", "/alerts/x", "/status"} {
 		p := page(t, s, path, http.StatusServiceUnavailable)
 		if got := text(p.one(t, "main")); !strings.Contains(got, "not running here") {
 			t.Errorf("%s: %s", path, got)

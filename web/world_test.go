@@ -638,6 +638,9 @@ func (w *world) deps() Deps {
 	return Deps{
 		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Explain: w,
 		Tag: upper, Extract: upper, Preview: w.preview, Tests: tests,
+		Lint: func(e catalog.Entity) []pipeline.NameWarning {
+			return []pipeline.NameWarning{{Name: e.Names[0].Text, Rule: "common", Msg: "is a word of every day"}}
+		},
 		Status: func(context.Context) (Status, error) { return w.status, nil },
 		Ready:  func(context.Context) []Check { return []Check{{Name: "bus"}, {Name: "index"}} },
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/extractors/tags"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/jet"
 	"github.com/newswatch/newswatch/web"
 )
@@ -41,6 +42,7 @@ func (a *App) openWeb() error {
 		deps.Explain = a.explainer()
 		deps.Preview = a.previewer().Preview
 		deps.Tests = a.testFailures
+		deps.Lint = func(e catalog.Entity) []pipeline.NameWarning { return tags.Lint(e, a.catalog.Snapshot().Entities) }
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		deps.Loader = loader{a.node, published{a.node}}
