@@ -51,7 +51,6 @@ type entityPage struct {
 	Wikidata       string
 	Names          []nameRow
 	Tests          []fact
-	Warnings       []pipeline.NameWarning
 	Searched       bool
 	Total          string
 	Timeline       *timelineView
@@ -65,6 +64,7 @@ type entityPage struct {
 type nameRow struct {
 	Text, Lang, LangName string
 	Rules                []fact
+	Doubts               []string
 }
 
 // entityURL is the page of an entity.
@@ -128,7 +128,6 @@ func (s *Server) entitiesPage(w http.ResponseWriter, r *http.Request) {
 	for _, e := range found[from:min(len(found), from+entitiesShown)] {
 		row := entityListRow{
 			Name: cmp.Or(e.Name, e.ID), URL: entityURL(e.ID), Kind: e.Kind, ManagedBy: e.ManagedBy,
-			ArticlesURL: searchState{Query: term("entity", e.ID)}.url(),
 		}
 		for i, n := range e.Names {
 			if i == namesShown {
@@ -138,7 +137,7 @@ func (s *Server) entitiesPage(w http.ResponseWriter, r *http.Request) {
 			row.Names = append(row.Names, n.Text)
 		}
 		if n, ok := counts[e.ID]; ok {
-			row.Articles = number(n)
+			row.Articles, row.ArticlesURL = number(n), searchState{Query: term("entity", e.ID)}.url()
 		} else if known {
 			row.Articles = "–"
 		}
@@ -217,8 +216,14 @@ func (s *Server) entityView(e *catalog.Entity) entityPage {
 		p.Wikidata = "https://www.wikidata.org/wiki/" + url.PathEscape(e.Wikidata)
 		p.About = append(p.About, fact{"Wikidata", e.Wikidata})
 	}
+	doubts := make(map[string][]string)
+	if s.deps.Lint != nil {
+		for _, w := range s.deps.Lint(*e) {
+			doubts[w.Name] = append(doubts[w.Name], w.Msg)
+		}
+	}
 	for _, n := range e.Names {
-		row := nameRow{Text: n.Text, Lang: n.Lang}
+		row := nameRow{Text: n.Text, Lang: n.Lang, Doubts: doubts[n.Text]}
 		if n.Lang != "" {
 			row.LangName = langName(n.Lang)
 		}
@@ -240,9 +245,6 @@ func (s *Server) entityView(e *catalog.Entity) entityPage {
 	}
 	for _, t := range e.Tests.NoMatch {
 		p.Tests = append(p.Tests, fact{"must not match", t})
-	}
-	if s.deps.Lint != nil {
-		p.Warnings = s.deps.Lint(*e)
 	}
 	return p
 }

@@ -27,6 +27,7 @@ type entityEditPage struct {
 	Problems []string
 	Failed   bool // of the problems some are tests: saving can be forced
 	Preview  *previewView
+	File     string // that manages it: it can be tested here, not saved
 }
 
 // An entityForm is an entity as people type it.
@@ -91,6 +92,9 @@ func (s *Server) editable(w http.ResponseWriter, r *http.Request) (*catalog.Enti
 }
 
 func (s *Server) renderEdit(w http.ResponseWriter, status int, p entityEditPage) {
+	if e := s.names().catalog.Entity(p.Form.ID); e != nil && !p.New {
+		p.File = e.ManagedBy
+	}
 	if p.New {
 		p.Heading, p.Action, p.Back = "Add an entity", newEntityPath, entitiesPath
 	} else {

@@ -66,7 +66,7 @@ func TestEveryPage(t *testing.T) {
 		{"entities narrowed to none", "entities", "/entities?kind=law", 200, []string{"0 entities", "No entity is like that"}},
 		{"entities, no such page", "error", "/entities?page=9", 404, []string{"There is no page 9"}},
 		{"entities, no page", "error", "/entities?page=x", 400, nil},
-		{"entity", "entity", "/entities/huawei?done=saved", 200, []string{"It is saved", "Q160120", "ХуавейRussian", "Huawei is a word of every day.", "Top sources", "Mentioned with", "Alibaba", "Newest mentions", "Вестник связи", "per day"}},
+		{"entity", "entity", "/entities/huawei?done=saved", 200, []string{"It is saved", "Q160120", "ХуавейRussian", "Huawei It is a word of every day.", "Top sources", "Mentioned with", "Alibaba", "Newest mentions", "Вестник связи", "per day"}},
 		{"no such entity", "error", "/entities/nobody", 404, []string{"there is no such thing"}},
 		{"entity to add", "entity_edit", "/entities:new", 200, []string{"Add an entity", "Names, one a line"}},
 		{"entity to change", "entity_edit", "/entities/huawei/edit", 200, []string{"Huawei", "{ text: 华为, lang: zh }"}},

@@ -99,13 +99,26 @@ func (s *Survey) Add(a pipeline.Article) {
 			mentioned = true
 			s.mentions++
 		} else {
-			s.blocked.add(f.Blocked)
+			s.blocked.add(reason(f.Blocked))
 		}
 		ns.sample(f, text, &a)
 	}
 	if mentioned {
 		s.articles++
 	}
+}
+
+// reason is why a place does not count, without the form that stands there.
+func reason(why string) string {
+	if i := strings.LastIndex(why, " of "); i >= 0 {
+		switch {
+		case strings.HasPrefix(why, blockInside):
+			return "inside a longer name" + why[i:]
+		case strings.HasPrefix(why, blockOverlap):
+			return "overlaps a name" + why[i:]
+		}
+	}
+	return why
 }
 
 func (ns *nameSurvey) count(f Finding, text, article string) {

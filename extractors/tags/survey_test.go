@@ -21,7 +21,7 @@ func TestSurvey(t *testing.T) {
 	for i, text := range []string{
 		"In May Apple sold phones. Apple sold tablets.",
 		"An apple and one more apple. A green apple.",
-		"Apple Music grows. Apple pie for all.",
+		"Apple Music grows in many countries of the world, and so do the sales of its rivals at home and abroad.\n\nApple pie for all.",
 		"昨天苹果公司发布新手机",
 	} {
 		s.Add(pipeline.Article{ID: string(rune('a' + i)), Title: "APPLE", Text: text, Source: "wire"})
@@ -44,6 +44,9 @@ func TestSurvey(t *testing.T) {
 	zh := got.Names[1]
 	if diff := cmp.Diff([2][]pipeline.NameCount{{{Text: "昨天", Count: 1}}, {{Text: "发布", Count: 1}}}, [2][]pipeline.NameCount{zh.Left, zh.Right}); diff != "" {
 		t.Errorf("neighbours of 苹果公司 (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]pipeline.NameCount{{Text: "capital: the name has one, the text not", Count: 3}, {Text: "inside a longer name of music", Count: 1}, {Text: "not: pie", Count: 1}}, got.Blocked); diff != "" {
+		t.Errorf("blocked (-want +got):\n%s", diff)
 	}
 	var rules []string
 	for _, w := range got.Warnings {
