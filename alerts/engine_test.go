@@ -291,7 +291,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"w", article(1, 1), true, 1, "it matches; its story 20260331110000-0000000000000001 alerts once"},
 		{"w", folded, true, 1, "it matches; it is a copy of 20260331110000-0000000000000001; it is folded into story 20260331110000-0000000000000001, which alerts once"},
-		{"w", quiet, true, 0, "it matches, but it was loaded quietly (backfill), and such articles raise no alert"},
+		{"w", quiet, true, 0, "it matches, but it was loaded quietly (backfill), or was old when its feed was first polled, and such articles raise no alert"},
 		{"src", article(1, 1), true, 1, "it matches; source s1 alerts once in story 20260331110000-0000000000000001"},
 		{"no", article(1, 1), false, 0, "it does not match: nokia (not in the article); lang:ru (not true of the article); " +
 			"after:2026-04-01 (published 2026-03-31 11:00 UTC); -phones (excluded, and in the article); huawei NEAR/1 zte (nowhere so near each other)"},

@@ -38,7 +38,7 @@ func (e *Engine) Explain(a pipeline.Article, watchID string) Explanation {
 		if err := s.broken[watchID]; err != nil {
 			ex.Reason = "the watch is left out: " + err.Error()
 		} else if s.silence[watchID] {
-			ex.Reason = "the watch is of kind silence: it waits for feeds that fail or go quiet, not for articles"
+			ex.Reason = "the watch is of kind silence: it waits for feeds that fail or go quiet and pages that give little text, not for articles"
 		}
 		return ex
 	}
@@ -50,7 +50,7 @@ func (e *Engine) Explain(a pipeline.Article, watchID string) Explanation {
 		return ex
 	}
 	if a.Quiet {
-		ex.Reason = "it matches, but it was loaded quietly (backfill), and such articles raise no alert"
+		ex.Reason = "it matches, but it was loaded quietly (backfill), or was old when its feed was first polled, and such articles raise no alert"
 		return ex
 	}
 	spans, asNews := w.query.Match(e.doc(a.AsNews()))

@@ -70,19 +70,28 @@ func asArticle(src *catalog.Source, feed string) *pipeline.Article {
 }
 
 // Silence is the alerts that the event raises: one for each watch of kind
-// silence that the feed's source is selected by. A spell alerts once: its
-// alerts have the same ids however often it is told of. The end of a spell
-// raises none, nor does a feed whose source the catalog no longer has.
+// silence that the event's source is selected by, or, where no feed can be
+// asked, for each. A spell alerts once: its alerts have the same ids however
+// often it is told of, and of feeds that fail together whichever of them is told
+// of. The end of a spell raises none, nor does a feed whose source the catalog no
+// longer has.
 //
 // The error joins those of watches that can't be evaluated; the others' alerts
 // are answered with it.
 func Silence(c *catalog.Catalog, ev pipeline.FeedEvent, now time.Time) ([]pipeline.Alert, error) {
 	src := c.Source(ev.Source)
-	if src == nil || ev.Kind != pipeline.FeedFailing && ev.Kind != pipeline.FeedQuiet {
+	if !ev.Begins() {
 		return nil, nil
 	}
-	doc := query.NewDoc(asArticle(src, ev.Feed))
-	doc.Now = now
+	selects := func(watch) bool { return true }
+	if ev.Kind != pipeline.FeedOffline {
+		if src == nil {
+			return nil, nil
+		}
+		doc := query.NewDoc(asArticle(src, ev.Feed))
+		doc.Now = now
+		selects = func(w watch) bool { _, ok := w.query.Match(doc); return ok }
+	}
 	var out []pipeline.Alert
 	var errs []error
 	for _, def := range c.Watches {
@@ -94,7 +103,7 @@ func Silence(c *catalog.Catalog, ev pipeline.FeedEvent, now time.Time) ([]pipeli
 			errs = append(errs, err)
 			continue
 		}
-		if _, ok := w.query.Match(doc); ok {
+		if selects(w) {
 			out = append(out, silenceAlert(w, src, ev, now.UTC()))
 		}
 	}
@@ -114,14 +123,22 @@ func compileSilence(w catalog.Watch, now time.Time) (watch, error) {
 	return watch{w, q, quiet}, nil
 }
 
-// groupFeed is what a watch of kind silence alerts once for: a feed's spell.
+// groupFeed is what a watch of kind silence alerts once for: a spell of a feed
+// or of a source's pages.
 const groupFeed = "feed"
 
 func silenceAlert(w watch, src *catalog.Source, ev pipeline.FeedEvent, now time.Time) pipeline.Alert {
-	g := group{kind: groupFeed, what: []string{ev.Feed, ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
+	g := group{kind: groupFeed, what: []string{ev.About(), ev.Kind, strconv.FormatInt(ev.Since.Unix(), 10)}}
+	if ev.Spell != "" {
+		g.what = []string{ev.Spell, ev.Kind}
+	}
 	a := newAlert(w, g, now)
 	a.Kind, a.Feed = catalog.WatchSilence, &ev
-	a.Receipt.Spans = []pipeline.Span{{Field: "feed", End: len(ev.Feed), Text: ev.Feed, Term: w.query.Text}}
+	field := "feed"
+	if ev.Feed == "" {
+		field = "source"
+	}
+	a.Receipt.Spans = []pipeline.Span{{Field: field, End: len(ev.About()), Text: ev.About(), Term: w.query.Text}}
 	a.Receipt.Sentence = silenceSentence(src, ev)
 	return a
 }
@@ -129,8 +146,15 @@ func silenceAlert(w watch, src *catalog.Source, ev pipeline.FeedEvent, now time.
 // silenceSentence tells the event in a sentence.
 func silenceSentence(src *catalog.Source, ev pipeline.FeedEvent) string {
 	what := "a feed has gone quiet"
-	if ev.Kind == pipeline.FeedFailing {
+	switch {
+	case ev.Kind == pipeline.FeedOffline:
+		return fmt.Sprintf("No feed can be asked since %s: %s", ev.Since.UTC().Format("2 Jan 2006 15:04 UTC"), ev.Reason)
+	case ev.Kind == pipeline.FeedFailing && ev.Feeds > 1:
+		what = fmt.Sprintf("%d feeds of %s fail", ev.Feeds, ev.Host)
+	case ev.Kind == pipeline.FeedFailing:
 		what = "a feed fails"
+	case ev.Kind == pipeline.PagesCollapsed:
+		what = "the pages give little text"
 	}
 	s := fmt.Sprintf("%s: %s since %s", cmp.Or(src.Name, src.ID), what, ev.Since.UTC().Format("2 Jan 2006 15:04 UTC"))
 	if ev.Reason != "" {

@@ -96,6 +96,37 @@ func TestSilenceOfAQuietFeed(t *testing.T) {
 	}
 }
 
+// The pages of a source are told of as its feeds are: once per spell.
+func TestSilenceOfPages(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "w", Query: "lang:zh", Kind: "silence"})
+	ev := pipeline.FeedEvent{
+		Kind: pipeline.PagesCollapsed, Source: "xinhua", Reason: "10 of the last 20 pages gave little or no text", Since: testNow.Add(-26 * time.Hour), At: testNow,
+	}
+	got := silence(t, c, ev)
+	if len(got) != 1 {
+		t.Fatalf("%d alerts, want 1", len(got))
+	}
+	a := got[0]
+	if want := "新华社: the pages give little text since 30 Mar 2026 10:00 UTC: 10 of the last 20 pages gave little or no text"; a.Receipt.Sentence != want {
+		t.Errorf("sentence %q\nwant %q", a.Receipt.Sentence, want)
+	}
+	if got, want := a.Title(), "Pages give little text: xinhua"; got != want {
+		t.Errorf("title %q, want %q", got, want)
+	}
+	if diff := cmp.Diff([]pipeline.Span{{Field: "source", End: 6, Text: "xinhua", Term: "lang:zh"}}, a.Receipt.Spans); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	again := ev
+	again.Reason, again.At = "11 of the last 20", testNow.Add(time.Hour)
+	next := ev
+	next.Since = testNow
+	over := ev
+	over.Kind = pipeline.FeedRecovered
+	if silence(t, c, again)[0].ID != a.ID || silence(t, c, next)[0].ID == a.ID || len(silence(t, c, over)) > 0 {
+		t.Error("a spell is told of once, and its end is no alert")
+	}
+}
+
 func TestSilenceSelectsSources(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
 		{"", "kommersant xinhua bare"},
@@ -225,5 +256,49 @@ func TestSilenceWatchesAndArticles(t *testing.T) {
 	}
 	if ex := e.Explain(article(1, 1), "w"); ex.Matched || !strings.Contains(ex.Reason, "kind silence") {
 		t.Errorf("%+v", ex)
+	}
+}
+
+// Feeds that fail together alert once for each watch, whichever of them is told
+// of, and two spells are two.
+func TestSilenceOfFeedsThatFailTogether(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "all", Kind: "silence"}, catalog.Watch{ID: "zh", Kind: "silence", Query: "lang:zh"})
+	ids := map[string]int{}
+	told := func(source, feed, spell string) {
+		ev := failing(source, feed)
+		ev.Host, ev.Feeds, ev.Spell = "cdn.example", 7, spell
+		for _, a := range silence(t, c, ev) {
+			ids[a.ID]++
+			if got, want := a.Title(), "7 feeds fail: cdn.example"; got != want {
+				t.Errorf("title %q, want %q", got, want)
+			}
+			if !strings.Contains(a.Receipt.Sentence, "7 feeds of cdn.example fail since") {
+				t.Errorf("sentence %q", a.Receipt.Sentence)
+			}
+		}
+	}
+	told("kommersant", "https://cdn.example/k", "cdn.example down 1")
+	told("xinhua", "https://cdn.example/x", "cdn.example down 1")
+	told("xinhua", "https://cdn.example/y", "cdn.example down 1")
+	if len(ids) != 2 {
+		t.Errorf("alerts %v, want one of each watch", ids)
+	}
+	told("xinhua", "https://cdn.example/x", "cdn.example down 2")
+	if len(ids) != 4 {
+		t.Errorf("alerts %v after a second spell, want two of each watch", ids)
+	}
+}
+
+// Without a network every watch of kind silence says so, once.
+func TestSilenceWithoutANetwork(t *testing.T) {
+	c := sourcesAndWatches(catalog.Watch{ID: "all", Kind: "silence"}, catalog.Watch{ID: "none", Kind: "silence", Query: "source:nobody"}, catalog.Watch{ID: "m", Query: "lang:ru"})
+	ev := pipeline.FeedEvent{Kind: pipeline.FeedOffline, Reason: "no host can be reached", Since: testNow.Add(-time.Hour), At: testNow, Spell: "offline 1"}
+	first, again := silence(t, c, ev), silence(t, c, ev)
+	if len(first) != 2 || first[0].ID != again[0].ID {
+		t.Fatalf("alerts %v, then %v", first, again)
+	}
+	if got := first[0]; got.Title() != "No network: no feed can be asked" || got.SourceID() != "" ||
+		got.Receipt.Sentence != "No feed can be asked since 31 Mar 2026 11:00 UTC: no host can be reached" {
+		t.Errorf("%q: %q", got.Title(), got.Receipt.Sentence)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -35,6 +36,7 @@ const stage = "extract"
 const (
 	defaultPatience = 15 * time.Minute
 	defaultMaxText  = 200 << 10
+	defaultTimeout  = 20 * time.Second
 	leastWait       = 20 * time.Second // before a page that is down is tried again
 	mostWait        = 5 * time.Minute
 )
@@ -49,9 +51,13 @@ type Extractor struct {
 	cfg     Config
 	metrics *metrics
 	now     func() time.Time
+	langs   langHistory
 	// reading has a place for each page being read. Many pages are waited for
 	// at once; a tree is a hundred times its page, so few are held.
 	reading chan struct{}
+	learner *Learner // nil: nothing is learned of hosts
+	sources atomic.Pointer[map[string]source]
+	extract func([]byte, readable.Options) (readable.Page, error)
 }
 
 // New makes an extractor. A zero value in cfg stands for its default.
@@ -62,6 +68,9 @@ func New(lg *slog.Logger, reg prometheus.Registerer, fetcher Fetcher, tagger Tag
 	if cfg.MaxText == 0 {
 		cfg.MaxText = defaultMaxText
 	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
+	}
 	return &Extractor{
 		log:     lg,
 		fetcher: fetcher,
@@ -71,8 +80,13 @@ func New(lg *slog.Logger, reg prometheus.Registerer, fetcher Fetcher, tagger Tag
 		metrics: newMetrics(reg),
 		now:     time.Now,
 		reading: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		extract: readable.Extract,
 	}
 }
+
+// Learn makes the extractor learn of the hosts whose pages it reads and leave
+// out what recurs on them. It is called before the first Handle.
+func (e *Extractor) Learn(l *Learner) { e.learner = l }
 
 // Handle makes the article of an item. It answers with one article, or with an
 // error that is the item's fate: the fetcher's Later, a Later of its own while
@@ -86,6 +100,9 @@ func (e *Extractor) Handle(ctx context.Context, it pipeline.Item) ([]pipeline.Ar
 		return nil, err
 	}
 	e.finish(&a)
+	if a.PublishedFrom == pipeline.DateFromPage && a.Published.Before(it.QuietBefore) {
+		a.Quiet = true
+	}
 	e.metrics.total.WithLabelValues(way).Inc()
 	e.metrics.duration.Observe(e.now().Sub(start).Seconds())
 	return []pipeline.Article{a}, nil
@@ -134,20 +151,17 @@ func (e *Extractor) read(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		return wayKnown, nil
 	}
 	content := e.feedText(it, a)
-	switch {
-	case it.URL == "":
-		a.Text, a.Method = content, MethodFeed
-		e.describe(a, it, readable.Page{})
-	case isWhole(content, it.Summary):
+	switch src := e.source(it.Source); {
+	case it.URL == "" || !src.wantsPage(content, it.Summary):
 		a.Text, a.Method = content, MethodFeed
 		e.describe(a, it, readable.Page{})
 	default:
-		page, err := e.page(ctx, it, a)
+		page, err := e.page(ctx, it, a, src.rules, cmp.Or(content, it.Summary))
 		if err != nil {
 			return "", err
 		}
 		a.Text, a.Method = page.Text, page.Method
-		if fuller(content, page) {
+		if page.Method != readable.MethodRules && fuller(content, page) {
 			a.Text, a.Method = content, MethodFeed
 		}
 		e.describe(a, it, page)
@@ -163,21 +177,26 @@ func (e *Extractor) read(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 
 // page fetches and reads the page. What is wrong with it becomes a problem of
 // the article and an empty page; an error is the item's fate.
-func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Article) (readable.Page, error) {
+func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Article, rules *readable.Rules, feed string) (readable.Page, error) {
 	raw, err := e.fetcher.Fetch(ctx, it)
 	if err != nil {
 		return readable.Page{}, e.unfetched(ctx, it, a, err)
 	}
 	a.Fetched = raw.Fetched.UTC()
-	e.reading <- struct{}{}
-	page, err := readable.Extract(raw.Body, readable.Options{
+	page, err := e.readKnowing(ctx, raw.Body, readable.Options{
 		URL:         cmp.Or(raw.URL, it.Link, it.URL),
 		ContentType: raw.ContentType,
 		Title:       it.Title,
 		Published:   it.Published,
 		Now:         e.now(),
+		Feed:        feed,
+		Rules:       rules,
+		MaxBytes:    e.cfg.MaxPage,
+		MaxNodes:    e.cfg.MaxNodes,
 	})
-	<-e.reading
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return readable.Page{}, err
+	}
 	for _, note := range page.Notes {
 		e.problem(a, stage, note, "")
 	}
@@ -187,6 +206,9 @@ func (e *Extractor) page(ctx context.Context, it pipeline.Item, a *pipeline.Arti
 		e.problem(a, stage, "not_html", err.Error())
 	case errors.Is(err, readable.ErrTooDeep):
 		e.problem(a, stage, "too_deep", err.Error())
+	case errors.Is(err, errSlow):
+		e.problem(a, stage, "timeout", err.Error())
+		e.log.Error("page takes too long to read", "url", it.URL, "key", it.Key, "error", err)
 	default:
 		e.problem(a, stage, "panic", err.Error())
 		e.log.Error("page broke the extraction", "url", it.URL, "key", it.Key, "error", err)
@@ -289,8 +311,11 @@ func (e *Extractor) describe(a *pipeline.Article, it pipeline.Item, page readabl
 	}
 	a.Summary = cmp.Or(a.Summary, page.Summary)
 	a.Image = cmp.Or(a.Image, page.Image)
-	a.Lang = Language(a.Title, cmp.Or(a.Text, a.Summary), page.Lang, it.Lang)
-	a.Modified = page.Modified
+	a.Lang = Language(a.Title, cmp.Or(a.Text, a.Summary), page.Lang, it.Lang, e.langs.usual(it.Source))
+	if utf8.RuneCountInString(a.Text) >= langEnough {
+		e.langs.add(it.Source, a.Lang)
+	}
+	a.Modified = page.Modified.UTC()
 	a.Published, a.PublishedFrom = e.published(it, page)
 	if c, ok := pipeline.CanonicalURL(page.Canonical); ok && c != it.URL && sameSite(c, it.URL) {
 		a.Canonical = c

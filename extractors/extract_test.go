@@ -137,7 +137,7 @@ func TestHandlePage(t *testing.T) {
 		Title: "Huawei signs", Text: text, Summary: "A deal in Wuzhen.", Author: "Wang Li", Image: "https://wuzhen.example/a.jpg",
 		Lang: "en", Country: "CN", Source: "post", Feeds: []string{"https://wuzhen.example/feed"}, Tags: []string{"deals"},
 		Published: sent, PublishedFrom: pipeline.DateFromFeed, FirstSeen: seen, Fetched: seen, Extracted: r.now,
-		Method: readable.MethodReadability, Catalog: "v-Huawei",
+		Method: readable.MethodBlocks, Catalog: "v-Huawei",
 	}
 	want.Mentions = []pipeline.Mention{{Entity: "e", Name: "Huawei", Field: "title", Start: 0, End: 6, Text: "Huawei"}}
 	at := 0
@@ -151,7 +151,7 @@ func TestHandlePage(t *testing.T) {
 	if again := r.handle(t, it); !cmp.Equal(got, again) {
 		t.Errorf("the same item gave another article:\n%s", cmp.Diff(got, again))
 	}
-	if n := counter(t, r.reg, "newswatch_extract_total", "readability"); n != 2 {
+	if n := counter(t, r.reg, "newswatch_extract_total", "blocks"); n != 2 {
 		t.Errorf("counted %v, want 2", n)
 	}
 }
@@ -371,6 +371,30 @@ func TestHandlePublished(t *testing.T) {
 				t.Errorf("published %v from %s, want %v from %s", got.Published, got.PublishedFrom, tt.want, tt.from)
 			}
 		})
+	}
+}
+
+// An item without a date is news only if its page is new enough.
+func TestHandleQuietBefore(t *testing.T) {
+	page := func(at time.Time) fetchFunc {
+		return served(`<html><head><meta property="article:published_time" content="` + at.Format(time.RFC3339) + `"></head><body><article>` + paged() + `</article></body></html>`)
+	}
+	for _, tc := range []struct {
+		name   string
+		page   time.Time
+		before time.Time
+		want   bool
+	}{
+		{"older", seen.Add(-48 * time.Hour), seen.Add(-24 * time.Hour), true},
+		{"newer", seen.Add(-2 * time.Hour), seen.Add(-24 * time.Hour), false},
+		{"never mind", seen.Add(-48 * time.Hour), time.Time{}, false},
+	} {
+		a := newRig(t, Config{}, nil, page(tc.page)).handle(t, item(func(it *pipeline.Item) {
+			it.Published, it.PublishedFrom, it.QuietBefore = it.FirstSeen, pipeline.DateFromFirstSeen, tc.before
+		}))
+		if a.Quiet != tc.want || a.PublishedFrom != pipeline.DateFromPage {
+			t.Errorf("%s: quiet %v, dated by the %s, want %v by the page", tc.name, a.Quiet, a.PublishedFrom, tc.want)
+		}
 	}
 }
 

@@ -5,8 +5,10 @@
 // In go [pipeline.Item] values, out come [pipeline.Article] values with text
 // and mentions, and without id, revision and story. Pages come from a
 // [Fetcher], HTML is read by package readable, mentions are found by a
-// [Tagger]. It is the stage between the items and the extracted topics, and
-// owns no subjects or keys.
+// [Tagger], what recurs on the pages of a host is remembered by a [Learner]. It
+// is the stage between the items and the extracted topics. [Yields] is a second
+// one, over the published articles: it tells of sources whose pages give far
+// less than they used to. They own the keys blocks.* and yield.* of a [Store].
 package extractors
 
 import (
@@ -61,4 +63,14 @@ type Config struct {
 	PatienceFor time.Duration `yaml:"patience_for"`
 	// MaxText is the most bytes of text an article keeps. 0: 200 KB.
 	MaxText int `yaml:"max_text"`
+	// MaxPage is the most bytes read of a page. 0: 10 MiB.
+	MaxPage int `yaml:"max_page"`
+	// MaxNodes is the most nodes of a page that the whole way to its text is
+	// tried on; above it only the linear one is. 0: 200,000.
+	MaxNodes int `yaml:"max_nodes"`
+	// Timeout is the longest the reading of a page may take, once it is here.
+	// Then the article goes on with what the feed gave. 0: 20 seconds.
+	Timeout time.Duration `yaml:"timeout"`
+	// Learn bounds what is learned of hosts, see [Learner].
+	Learn LearnConfig `yaml:"learn"`
 }

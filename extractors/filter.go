@@ -172,7 +172,7 @@ func extractLine(in LineIn, opt FilterOptions) (LineOut, error) {
 		Title:     page.Title,
 		Text:      page.Text,
 		Author:    page.Author,
-		Published: page.Published,
+		Published: page.Published.UTC(),
 		Lang:      Language(page.Title, page.Text, in.Lang, page.Lang),
 		Canonical: page.Canonical,
 		Method:    page.Method,

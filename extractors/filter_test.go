@@ -54,7 +54,7 @@ func TestFilter(t *testing.T) {
 	}, "\n")
 	got := filter(t, in, FilterOptions{Dir: dir, MaxLine: 8000, Workers: 3})
 	text := strings.Join(paragraphs, "\n\n")
-	whole := LineOut{Title: "Huawei signs a deal", Text: text, Author: "Wang Li", Lang: "en", Canonical: "https://www.wuzhen.example/deals/a", Method: "readability"}
+	whole := LineOut{Title: "Huawei signs a deal", Text: text, Author: "Wang Li", Lang: "en", Canonical: "https://www.wuzhen.example/deals/a", Method: "blocks"}
 	first, second := whole, whole
 	first.ID, second.ID = "1", "2"
 	want := []LineOut{

@@ -1,6 +1,7 @@
 package extractors
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 
@@ -13,9 +14,10 @@ const (
 )
 
 // Language is the language of an article as a BCP 47 primary subtag, "" where
-// nothing tells. A declared one (of the page, of the feed; the first that fits
-// is taken) is believed where the script allows it and the words don't plainly
+// nothing tells. A declared one (of the page, of the feed, the one that the
+// source mostly writes; the first that fits is taken) is believed where the script allows it and the words don't plainly
 // say otherwise: templates are declared English whatever is written in them.
+// Of a title that nothing is declared of, its small words tell.
 // Chinese of either script is "zh".
 func Language(title, text string, declared ...string) string {
 	sample := title + "\n" + prefixRunes(text, langSample)
@@ -39,13 +41,28 @@ func Language(title, text string, declared ...string) string {
 		}
 	}
 	guess, sure := detectLanguage(sample, s)
+	_, known := detectorLangs[told]
 	switch {
+	case told == "" && (!sure || letters.n[s] < langEnough):
+		return cmp.Or(wordLanguage(sample, s), usual(sample, s), guess)
 	case told == "":
 		return guess
-	case sure && letters.n[s] >= langEnough && guess != told && detectable[told] && !near(guess, told):
+	case sure && letters.n[s] >= langEnough && guess != told && known && !near(guess, told):
 		return guess
 	}
 	return told
+}
+
+// usual is the language to take for a text of which nothing tells: most that
+// has no letter of its own in Latin script is English, in Cyrillic Russian.
+func usual(sample, script string) string {
+	switch {
+	case script == "Latn" && !strings.ContainsFunc(sample, func(r rune) bool { return r >= 0x80 && unicode.Is(unicode.Latin, r) }):
+		return "en"
+	case script == "Cyrl":
+		return "ru"
+	}
+	return ""
 }
 
 // detectLanguage guesses among the languages of a script; sure says whether
@@ -59,12 +76,33 @@ func detectLanguage(sample, script string) (lang string, sure bool) {
 	return lang, info.Confidence >= whatlanggo.ReliableConfidenceThreshold
 }
 
-// detectable are the languages that the detector knows. It says nothing of the
-// others, and takes Icelandic for Swedish.
-var detectable = func() map[string]bool {
-	known := make(map[string]bool)
+// detectAmong is which of a few languages the detector takes a text for; "" if
+// it knows none of them.
+func detectAmong(sample string, langs []string) string {
+	few := make(map[whatlanggo.Lang]bool)
+	for _, lang := range langs {
+		if l, ok := detectorLangs[lang]; ok {
+			few[l] = true
+		}
+	}
+	if len(few) == 0 {
+		return ""
+	}
+	info := whatlanggo.DetectWithOptions(sample, whatlanggo.Options{Whitelist: few})
+	if !few[info.Lang] {
+		return ""
+	}
+	return normalLang(info.Lang.Iso6391())
+}
+
+// detectorLangs are the languages that the detector knows. It says nothing of
+// the others, and takes Icelandic for Swedish.
+var detectorLangs = func() map[string]whatlanggo.Lang {
+	known := make(map[string]whatlanggo.Lang)
 	for l := range whatlanggo.Langs {
-		known[normalLang(l.Iso6391())] = true
+		if code := normalLang(l.Iso6391()); code != "no" || l == whatlanggo.Nob {
+			known[code] = l
+		}
 	}
 	return known
 }()

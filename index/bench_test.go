@@ -33,6 +33,14 @@ func BenchmarkWrite(b *testing.B) {
 		}
 		b.StopTimer()
 		b.ReportMetric(float64(ix.Stats().Bytes)/float64(size), "disk/text")
+		ix.now = func() time.Time { return when.AddDate(0, 2, 0) }
+		for did := true; did; {
+			var err error
+			if did, err = ix.sealNext(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(ix.Stats().Bytes)/float64(size), "sealed/text")
 		if err := ix.Close(); err != nil {
 			b.Fatal(err)
 		}

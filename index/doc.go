@@ -11,6 +11,19 @@
 // (2026-11), and checkpoint.json beside them. A partition that can't be opened
 // is moved to 2026-11.damaged-<time> and an empty one takes its place.
 //
+// A partition whose time has been over for a while (index.seal_after) is sealed:
+// merged to one segment, copied beside itself, checked, put in its own place,
+// and opened read-only. seal.json in its folder then has the size and checksum
+// of every file. A late write removes the seal; later it is sealed again. What
+// else can stand beside a partition's folder for a moment is told in folders.go:
+// whenever the process dies, one whole folder is there at the next start.
+//
+// Once a day a scrub reads all segments, slowly, and compares their checksums,
+// which Bleve itself never does.
+//
+// While Bleve can't put on the disk what it holds, because it is full, writes
+// are put off; Bleve goes on trying, and with room they go on.
+//
 // A document is an article under its id. The article itself is stored in it,
 // compressed, so that it can be shown, highlighted, and indexed anew:
 //

@@ -54,7 +54,7 @@ var keywordFields = []struct {
 	{query.FieldLang, true},
 	{query.FieldCountry, true},
 	{query.FieldTag, true},
-	{query.FieldStory, false},
+	{query.FieldStory, true},
 	{query.FieldSite, false},
 	{query.FieldAbout, false},
 	{query.FieldKind, false},

@@ -23,10 +23,11 @@ import (
 // Config says where the index is and what a search may cost. Zero values mean
 // the defaults.
 type Config struct {
-	Dir       string        `yaml:"dir"`       // folder of the partitions; made if absent
-	Partition string        `yaml:"partition"` // month (default), quarter, year; fixed when the index is made
-	Timeout   time.Duration `yaml:"timeout"`   // longest a search may take; default 5s
-	Verify    int           `yaml:"verify"`    // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
+	Dir       string        `yaml:"dir"`        // folder of the partitions; made if absent
+	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
+	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
+	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
+	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
 
 	nap time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
@@ -39,7 +40,10 @@ func (c *Config) defaults() error {
 		c.Partition = PartitionMonth
 	}
 	if periodNames[period(c.Partition)] == nil {
-		return fmt.Errorf("index: partition: %q is not month, quarter or year", c.Partition)
+		return fmt.Errorf("index: partition: %q is not week, month, quarter or year", c.Partition)
+	}
+	if c.SealAfter == 0 {
+		c.SealAfter = 48 * time.Hour
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 5 * time.Second
@@ -125,6 +129,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	ix.stop = stop
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
+	ix.wg.Go(func() { ix.maintain(ctx) })
 	return ix, nil
 }
 
@@ -137,8 +142,9 @@ func (ix *Index) openAll(cp *checkpoint) error {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && cp.Partition.isName(e.Name()) {
-			names = append(names, e.Name())
+		name := strings.TrimSuffix(strings.TrimSuffix(e.Name(), readySuffix), replacedSuffix)
+		if e.IsDir() && cp.Partition.isName(name) && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	for name := range cp.Partitions {
@@ -333,6 +339,7 @@ type PartitionStats struct {
 	Bytes     int64  `json:"bytes"`
 	Seq       uint64 `json:"seq"`             // highest stream sequence in it
 	Pending   int    `json:"pending"`         // writes not yet durable
+	Sealed    bool   `json:"sealed"`          // one segment, read-only until a late write
 	Error     string `json:"error,omitempty"` // why it is down or can't persist
 }
 
@@ -350,7 +357,10 @@ func (ix *Index) Stats() Stats {
 
 func (p *partition) stats() PartitionStats {
 	p.mu.Lock()
-	s := PartitionStats{Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Error: p.failing}
+	s := PartitionStats{Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Sealed: p.sealed != nil, Error: p.failing}
+	if p.damaged != "" {
+		s.Error = p.damaged
+	}
 	if p.broken != "" {
 		s.Error = p.broken
 	}

@@ -23,6 +23,9 @@ type metrics struct {
 	durable    prometheus.Histogram
 	search     prometheus.Histogram
 	reopened   prometheus.Counter
+	sealed     prometheus.Counter
+	unsealed   prometheus.Counter
+	damaged    prometheus.Counter
 	documents  prometheus.Gauge
 	bytes      prometheus.Gauge
 	partitions prometheus.Gauge
@@ -62,6 +65,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "newswatch_index_reopened_total",
 			Help: "Times a stuck partition was opened anew.",
 		}),
+		sealed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_sealed_total",
+			Help: "Times a partition past its time was sealed.",
+		}),
+		unsealed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_unsealed_total",
+			Help: "Times a sealed partition was opened for a late write.",
+		}),
+		damaged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_scrub_damage_total",
+			Help: "Times a scrub found a partition damaged.",
+		}),
 		documents: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "newswatch_index_documents",
 			Help: "Documents in the index.",
@@ -80,7 +95,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
-		m.reopened, m.documents, m.bytes, m.partitions, m.sick)
+		m.reopened, m.sealed, m.unsealed, m.damaged, m.documents, m.bytes, m.partitions, m.sick)
 	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
 		m.articles.WithLabelValues(r)
 	}

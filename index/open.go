@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,28 +81,112 @@ func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*p
 func (p *partition) store() string { return p.path + string(os.PathSeparator) + "store" }
 
 func (p *partition) open(now time.Time) error {
-	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
+	if err := settleFolders(p.path); err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	if !exists(p.path) {
 		return p.create()
 	}
 	if err := p.setStraysAside(); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, maps.Clone(p.config)) })
+	err := p.openFolder()
 	if err == nil {
-		if err = p.attach(idx); err == nil {
-			return nil
-		}
-		err = errors.Join(err, idx.Close())
+		return nil
 	}
 	if !isDamage(err) {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	aside := p.path + ".damaged-" + now.UTC().Format("20060102T150405.000")
-	p.log.Error("partition is damaged: set aside, articles are asked for again", "partition", p.name, "aside", aside, "err", err)
+	aside := asideName(p.path, now)
+	p.log.Error("partition is damaged: set aside, built anew from what can be read of it and from the stream", "partition", p.name, "aside", aside, "err", err)
 	if err := os.Rename(p.path, aside); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
 	return p.create()
+}
+
+// openFolder opens what is there, a sealed partition read-only.
+func (p *partition) openFolder() error {
+	sealed, err := readSeal(p.path)
+	if err != nil {
+		return err
+	}
+	config := maps.Clone(p.config)
+	if sealed != nil {
+		if err := sealed.checkSizes(p.path); err != nil {
+			return err
+		}
+		config["read_only"] = true
+	} else if err := p.dropUnreadable(); err != nil {
+		return err
+	}
+	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, config) })
+	if err != nil {
+		return err
+	}
+	if err = p.attach(idx); err == nil && sealed != nil {
+		var n uint64
+		if n, err = idx.DocCount(); err == nil && (int(n) != sealed.Documents || p.now() != sealed.State) {
+			err = fmt.Errorf("%w: %d documents at write %d, not %d at %d", errSeal, n, p.now().Gen, sealed.Documents, sealed.State.Gen)
+		}
+	}
+	if err != nil {
+		p.detach()
+		return errors.Join(err, idx.Close())
+	}
+	return nil
+}
+
+// dropUnreadable takes the snapshots that can't be read out of the store, where
+// Bleve would open an older one. Left in, they come back: Bleve counts on from
+// the epoch it opened and writes new snapshots into the buckets of the ones it
+// passed over, and the names of lost segments are given to new ones. What is
+// opened then has articles twice.
+func (p *partition) dropUnreadable() error {
+	config := maps.Clone(p.config)
+	config["read_only"] = true // nothing moves on from the snapshot that is opened
+	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(p.path, config) })
+	if err != nil {
+		return err
+	}
+	opened, err := openedEpoch(idx)
+	if err = errors.Join(err, idx.Close()); err != nil {
+		return err
+	}
+	points, err := scorch.RollbackPoints(p.store())
+	if err != nil {
+		return err
+	}
+	for i, point := range points {
+		if epochOf(point) != opened {
+			continue
+		}
+		if i == 0 {
+			return nil
+		}
+		p.log.Error("the newest of the partition can't be read: it goes back to an older state", "partition", p.name, "snapshots_lost", i)
+		return scorch.Rollback(p.store(), point)
+	}
+	return nil // nothing has been written to it yet
+}
+
+// openedEpoch is the epoch of the snapshot that an index has just been opened at.
+func openedEpoch(idx bleve.Index) (uint64, error) {
+	store, err := idx.Advanced()
+	if err != nil {
+		return 0, err
+	}
+	r, err := store.Reader()
+	if err != nil {
+		return 0, err
+	}
+	return epochOf(r), r.Close()
+}
+
+// epochOf is the epoch of a snapshot or a point to roll back to, which Bleve
+// keeps to itself.
+func epochOf(snapshot any) uint64 {
+	return reflect.ValueOf(snapshot).Elem().FieldByName("epoch").Uint()
 }
 
 func (p *partition) create() error {
@@ -120,6 +206,8 @@ func (p *partition) create() error {
 var errPanic = errors.New("panic")
 
 func recovered(open func() (bleve.Index, error)) (idx bleve.Index, err error) {
+	// A root.bolt that is cut off is mapped beyond its end.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errPanic, r)
@@ -172,12 +260,21 @@ func (p *partition) setStraysAside() error {
 // from what is on disk. Writes that were not durable are lost and must be made
 // again.
 func (p *partition) reopen(now time.Time) error {
+	return p.exchange(now, func() error { return nil })
+}
+
+// exchange closes the partition, does something to its folder and opens it
+// again. Searches wait meanwhile.
+func (p *partition) exchange(now time.Time, do func() error) error {
+	p.gate.Lock()
+	defer p.gate.Unlock()
 	if idx := p.detach(); idx != nil {
 		if err := within(closeTimeout, idx.Close); err != nil {
 			return fmt.Errorf("close partition %s: %w", p.name, err)
 		}
 	}
-	return p.open(now)
+	// Where it fails the folder is as it was, or ready to be settled.
+	return errors.Join(do(), p.open(now))
 }
 
 // close ends the partition.

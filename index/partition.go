@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
 	bleveindex "github.com/blevesearch/bleve_index_api"
 
 	"github.com/newswatch/newswatch/index/query"
@@ -33,15 +35,22 @@ type partition struct {
 	// persisted is called with the partition when a write became durable.
 	persisted func(*partition)
 
+	// gate is held while one Bleve index takes the place of another, so that a
+	// search waits for that moment instead of failing.
+	gate sync.RWMutex
+
 	mu      sync.Mutex
 	idx     bleve.Index // nil: down
 	filter  *filter     // nil until first needed
 	state   state       // with all writes
 	durable uint64      // number of the last durable write
 	pending []pendingWrite
-	opening uint64 // counts openings; callbacks of earlier ones are void
-	broken  string // why it must be opened anew
-	failing string // what its last attempt to persist said, while it fails
+	opening uint64    // counts openings; callbacks of earlier ones are void
+	sealed  *seal     // nil: it can be written to
+	damaged string    // what the last scrub found
+	touched time.Time // by the last write
+	broken  string    // why it must be opened anew
+	failing string    // what its last attempt to persist said, while it fails
 }
 
 // A pendingWrite is one that is searchable and not yet durable.
@@ -68,6 +77,8 @@ type putDoc struct {
 
 // index returns the Bleve index, or errDown.
 func (p *partition) index() (bleve.Index, error) {
+	p.gate.RLock()
+	defer p.gate.RUnlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.idx == nil {
@@ -76,21 +87,64 @@ func (p *partition) index() (bleve.Index, error) {
 	return p.idx, nil
 }
 
-// reader calls fn with a snapshot of the partition.
+// reader calls fn with a snapshot of the partition. A panic of fn, which a
+// damaged segment can cause, is an error; so is reading where a file was cut
+// off.
 func (p *partition) reader(fn func(bleveindex.IndexReader) error) error {
+	return p.snapshot(func(s *scorch.IndexSnapshot) error { return fn(s) })
+}
+
+// snapshot is reader for who needs the segments.
+func (p *partition) snapshot(fn func(*scorch.IndexSnapshot) error) error {
+	for {
+		s, err := p.currentSnapshot()
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			return errors.Join(p.guard(func() error { return fn(s) }), s.Close())
+		}
+		// Closed between the two calls: another index is taking its place.
+	}
+}
+
+// currentSnapshot is the newest snapshot, or nil where the index was closed
+// just now.
+func (p *partition) currentSnapshot() (*scorch.IndexSnapshot, error) {
 	idx, err := p.index()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	raw, err := idx.Advanced()
+	if errors.Is(err, bleve.ErrorIndexClosed) {
+		return nil, nil
+	}
 	if err != nil {
-		return fmt.Errorf("partition %s: %w", p.name, err)
+		return nil, fmt.Errorf("partition %s: %w", p.name, err)
 	}
 	r, err := raw.Reader()
 	if err != nil {
-		return fmt.Errorf("partition %s: %w", p.name, err)
+		return nil, fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	return errors.Join(fn(r), r.Close())
+	s, ok := r.(*scorch.IndexSnapshot)
+	if !ok {
+		return nil, fmt.Errorf("partition %s: a %T is no snapshot", p.name, r)
+	}
+	return s, nil
+}
+
+// guard turns a panic into an error. A damaged segment can cause one; one cut
+// off while it is mapped into memory is a fault, which Go otherwise takes for
+// the end of the process.
+func (p *partition) guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			p.log.Error("panic in partition", "partition", p.name, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("partition %s: panic: %v", p.name, r)
+		}
+	}()
+	return fn()
 }
 
 // attach takes an index just opened.
@@ -99,13 +153,31 @@ func (p *partition) attach(idx bleve.Index) error {
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	sealed, err := readSeal(p.path)
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idx, p.state, p.durable = idx, st, st.Gen
 	p.pending, p.filter = nil, nil
 	p.broken, p.failing = "", ""
+	p.sealed, p.damaged = sealed, ""
 	p.opening++
 	return nil
+}
+
+// now is the partition's state with all writes.
+func (p *partition) now() state {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+func (p *partition) isSealed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sealed != nil
 }
 
 func readState(idx bleve.Index) (state, error) {
@@ -122,7 +194,7 @@ func readState(idx bleve.Index) (state, error) {
 
 // apply writes the change; it is searchable when apply returns, and durable
 // when p.durable has reached the number returned.
-func (p *partition) apply(c change) (gen uint64, err error) {
+func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 	keys, err := p.keys()
 	if err != nil {
 		return 0, err
@@ -159,6 +231,7 @@ func (p *partition) apply(c change) (gen uint64, err error) {
 	p.mu.Lock()
 	p.state = next
 	p.pending = append(p.pending, pendingWrite{next, c.low, prev.Seq > 0 && c.low <= prev.Seq, time.Now()})
+	p.touched = wall
 	p.mu.Unlock()
 	for _, d := range c.put {
 		keys.add(d.article.Key)
@@ -234,6 +307,17 @@ func (p *partition) onAsyncError(err error, panicked bool) {
 	p.mu.Lock()
 	p.failing = err.Error()
 	p.mu.Unlock()
+}
+
+// notPersisting says why Bleve can't write to disk what it holds in memory,
+// such as a full disk; empty: it can.
+func (p *partition) notPersisting() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pending) == 0 {
+		return ""
+	}
+	return p.failing
 }
 
 func (p *partition) setBroken(why string) {

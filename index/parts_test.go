@@ -31,7 +31,7 @@ func TestFilter(t *testing.T) {
 
 func TestPeriod(t *testing.T) {
 	const id = "20151130235959-0123456789abcdef"
-	for p, want := range map[period]string{PartitionMonth: "2015-11", PartitionQuarter: "2015-q4", PartitionYear: "2015"} {
+	for p, want := range map[period]string{PartitionWeek: "2015-w49", PartitionMonth: "2015-11", PartitionQuarter: "2015-q4", PartitionYear: "2015"} {
 		got, err := p.name(id)
 		if got != want || err != nil {
 			t.Errorf("%s: name = %q, %v, want %q", p, got, err, want)
@@ -42,6 +42,31 @@ func TestPeriod(t *testing.T) {
 	}
 	if _, err := period(PartitionMonth).name("../x"); err == nil {
 		t.Error("a name for no id")
+	}
+}
+
+// A time is in the partition of its name, up to its end and not behind it.
+func TestPeriodEnd(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for p := range periodNames {
+		for range 2000 {
+			at := when.Add(time.Duration(rng.Int64N(int64(40*365*24*time.Hour))) - 20*365*24*time.Hour).Truncate(time.Second)
+			nameAt := func(at time.Time) string {
+				name, err := p.name(at.Format("20060102150405") + "-0123456789abcdef")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return name
+			}
+			name := nameAt(at)
+			end, err := p.end(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !p.isName(name) || !at.Before(end) || nameAt(end.Add(-time.Second)) != name || nameAt(end) <= name {
+				t.Fatalf("%s: %v is in %s, which ends at %v", p, at, name, end)
+			}
+		}
 	}
 }
 

@@ -34,11 +34,18 @@ func (p *partition) search(ctx context.Context, req *bleve.SearchRequest) (res *
 			err = fmt.Errorf("search partition %s: panic: %v", p.name, r)
 		}
 	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	idx, err := p.index()
 	if err != nil {
 		return nil, err
 	}
 	res, err = idx.SearchInContext(ctx, req)
+	for errors.Is(err, bleve.ErrorIndexClosed) { // another took its place just now
+		if idx, err = p.index(); err != nil {
+			return nil, err
+		}
+		res, err = idx.SearchInContext(ctx, req)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("search partition %s: %w", p.name, err)
 	}

@@ -33,6 +33,10 @@ func (ix *Index) Write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	ix.commit.add(needs, done)
 }
 
+// fullWait is how long what can't be written waits before it comes again. Bleve
+// goes on trying meanwhile: when there is room, writing goes on by itself.
+const fullWait = 5 * time.Second
+
 // An incoming is an article of a batch on its way into its partition.
 type incoming struct {
 	article   pipeline.Article
@@ -50,6 +54,12 @@ func (ix *Index) write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	defer ix.writing.Unlock()
 	if ix.isClosed() {
 		return nil, ErrClosed
+	}
+	for _, p := range ix.list() {
+		if why := p.notPersisting(); why != "" {
+			// Bleve would take it into memory, and more and more of it.
+			return nil, pipeline.Later(fullWait, fmt.Errorf("partition %s can't be written to disk: %s", p.name, why))
+		}
 	}
 	found, err := ix.places(ctx, ins)
 	if err != nil {
@@ -197,7 +207,7 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for p, c := range plan {
 		g.Go(func() error {
-			gen, err := p.apply(*c)
+			gen, err := ix.apply(p, *c)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -207,6 +217,16 @@ func (ix *Index) applyAll(plan map[*partition]*change, needs map[*partition]uint
 	}
 	_ = g.Wait() // each error is in errs
 	return errors.Join(errs...)
+}
+
+// apply makes a change to one partition, which is no longer sealed then.
+func (ix *Index) apply(p *partition, c change) (gen uint64, err error) {
+	if p.isSealed() {
+		if err := ix.unseal(p); err != nil {
+			return 0, err
+		}
+	}
+	return p.apply(c, ix.now())
 }
 
 // Delete removes the articles with the ids, and returns when that is durable.

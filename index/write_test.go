@@ -221,3 +221,24 @@ func TestHealFailsWaiting(t *testing.T) {
 		t.Error("a batch that is lost was acknowledged")
 	}
 }
+
+// What Bleve can't put on the disk is not piled up in memory: writes are put
+// off until it can.
+func TestFullDiskPutsOff(t *testing.T) {
+	ix := openTest(t, t.TempDir())
+	put(t, ix, stored(1, article(1, when, "first", "text")))
+	p := ix.list()[0]
+	p.mu.Lock()
+	p.pending = append(p.pending, pendingWrite{state: state{Gen: 1 << 40}, at: time.Now()})
+	p.mu.Unlock()
+	p.onAsyncError(errors.New("no space left on device"), false)
+	var later *pipeline.LaterError
+	if err := <-write(ix, stored(2, article(2, when, "second", "text"))); !errors.As(err, &later) {
+		t.Errorf("Write with a full disk = %v, want it put off", err)
+	}
+	p.onPersisted(p.opening, 1<<40, nil) // there is room again
+	put(t, ix, stored(2, article(2, when, "second", "text")))
+	if n := ix.Stats().Documents; n != 2 {
+		t.Errorf("%d documents, want 2", n)
+	}
+}

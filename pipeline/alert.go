@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // States of an alert and of its deliveries.
 const (
@@ -12,7 +15,8 @@ const (
 // An Alert is one thing a watch has to say, with its receipt. Its ID is stable:
 // a receiver that has seen it before may drop it.
 //
-// It is about an article or, of a watch of kind silence, about a feed: then
+// It is about an article or, of a watch of kind silence, about a feed or the
+// pages of a source: then
 // Article is empty and left out, and so are the times of the receipt but Matched.
 type Alert struct {
 	ID        string    `json:"id"`    // "<watch>.<dedup>"
@@ -31,16 +35,23 @@ type Alert struct {
 }
 
 // Title is what the alert is about, in a line: its article's title, or what has
-// become of its feed.
+// become of its feed or its source's pages.
 func (a *Alert) Title() string {
 	if a.Feed == nil {
 		return a.Article.Title
 	}
-	switch a.Feed.Kind {
+	switch f := a.Feed; f.Kind {
+	case FeedOffline:
+		return "No network: no feed can be asked"
 	case FeedFailing:
+		if f.Feeds > 1 {
+			return strconv.Itoa(f.Feeds) + " feeds fail: " + f.Host
+		}
 		return "Feed fails: " + a.Feed.Feed
 	case FeedQuiet:
 		return "Feed has gone quiet: " + a.Feed.Feed
+	case PagesCollapsed:
+		return "Pages give little text: " + a.Feed.Source
 	default:
 		return "Feed " + a.Feed.Kind + ": " + a.Feed.Feed
 	}
@@ -74,7 +85,7 @@ type Receipt struct {
 	Query        string    `json:"query"`         // the watch's query as it was then
 	WatchVersion string    `json:"watch_version"` // digest of the watch as it was then
 	Group        string    `json:"group"`         // what alerts once: story, entity, source, none or, of kind silence, feed
-	Spans        []Span    `json:"spans"`         // what matched, at least one; of kind silence the feed's address
+	Spans        []Span    `json:"spans"`         // what matched, at least one; of kind silence the feed's address or the source
 	Sentence     string    `json:"sentence"`      // the sentence round the first span, or what became of the feed; plain text
 	Published    time.Time `json:"published,omitzero"`
 	FirstSeen    time.Time `json:"first_seen,omitzero"`
@@ -85,7 +96,7 @@ type Receipt struct {
 
 // A Span is a place in an article that matched.
 type Span struct {
-	Field  string `json:"field"` // title, text, url or feed
+	Field  string `json:"field"` // title, text, url, feed or source
 	Start  int    `json:"start"` // bytes
 	End    int    `json:"end"`
 	Text   string `json:"text"`

@@ -54,8 +54,17 @@ type Item struct {
 	Source string `json:"source"`         // source id in the catalog
 	Feed   string `json:"feed,omitempty"` // address of the feed that listed it; empty: loaded
 
-	Whole   bool `json:"whole,omitempty"`   // the item is the whole article: no page is fetched
-	Quiet   bool `json:"quiet,omitempty"`   // raises no alert (backfill)
+	Whole bool `json:"whole,omitempty"` // the item is the whole article: no page is fetched
+	Quiet bool `json:"quiet,omitempty"` // raises no alert (backfill)
+
+	HTTP1     bool   `json:"http1,omitempty"`      // its page is asked for without HTTP/2
+	UserAgent string `json:"user_agent,omitempty"` // its page is asked for under; empty: newswatch's own
+	Proxy     string `json:"proxy,omitempty"`      // its page is asked for through; empty: the usual way
+
+	// QuietBefore is, of an item without a date, from when on its page must have
+	// been published for it to raise alerts; zero: that does not matter.
+	QuietBefore time.Time `json:"quiet_before,omitzero"`
+
 	Private bool `json:"private,omitempty"` // its source may be on a private network
 	GapMS   int  `json:"gap_ms,omitempty"`  // least milliseconds between two starts on its host; 0: the default
 	AtOnce  int  `json:"at_once,omitempty"` // most requests at once to its host; 0: the default

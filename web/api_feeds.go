@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
@@ -74,6 +76,7 @@ type discoverInput struct {
 
 func (s *Server) routeDiscover() {
 	s.routeFeedList()
+	s.routeKept()
 	// The command line's feeds add, and the page that adds a source.
 	huma.Register(s.api, op(http.MethodPost, "/feeds:discover", "discover-feeds", "catalog", "Find the feeds of a site; nothing is stored"),
 		func(ctx context.Context, in *discoverInput) (*struct{ Body Discovery }, error) {
@@ -152,6 +155,26 @@ func (s *Server) routeFeedList() {
 				}
 			}
 			return newList(page, ""), nil
+		})
+}
+
+func (s *Server) routeKept() {
+	// The command line's feeds check --kept.
+	huma.Register(s.api, op(http.MethodGet, "/feeds:kept", "get-kept-body", "operation", "The last body of a feed that could not be read; it is kept until the feed can be"),
+		func(ctx context.Context, in *struct {
+			URL string `query:"url" required:"true" maxLength:"2000" doc:"Address of the feed in the catalog."`
+		}) (*struct{ Body KeptBody }, error) {
+			if s.deps.Feeds == nil {
+				return nil, notHere("Feeds")
+			}
+			k, err := s.deps.Feeds.Kept(ctx, in.URL)
+			if errors.Is(err, pipeline.ErrNotFound) {
+				return nil, newProblem(http.StatusNotFound, "No body of that feed is kept: it has never been unreadable, or can be read again.")
+			}
+			if err != nil {
+				return nil, s.problemOf(ctx, "Kept body", err)
+			}
+			return &struct{ Body KeptBody }{*k}, nil
 		})
 }
 

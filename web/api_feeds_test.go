@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/newswatch/newswatch/pipeline"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -152,6 +154,28 @@ func TestFeedList(t *testing.T) {
 		t.Errorf("a cursor of somebody else: %d", code)
 	}
 }
+
+// The body that a feed could not be read from is had by the feed's address.
+func TestKeptBody(t *testing.T) {
+	w := newWorld(t)
+	s, err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), Deps{Catalog: w, Feeds: w}, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]int{"https://vestnik.example/rss": 200, "https://wire.example/rss": 404, "https://nobody.example/": 404, "": 422} {
+		rec := httptest.NewRecorder()
+		s.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/feeds:kept?url="+url.QueryEscape(address), nil))
+		if rec.Code != want {
+			t.Errorf("%q: %d, want %d: %s", address, rec.Code, want, rec.Body)
+		}
+		var got KeptBody
+		if want == 200 && (json.Unmarshal(rec.Body.Bytes(), &got) != nil || string(got.Body) != "<p>\xff" || got.URL != address) {
+			t.Errorf("%q: %s", address, rec.Body)
+		}
+	}
+}
+
+func (feedsFunc) Kept(context.Context, string) (*KeptBody, error) { return nil, pipeline.ErrNotFound }
 
 type feedsFunc func(source string) []FeedStatus
 

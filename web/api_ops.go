@@ -139,6 +139,21 @@ func (s *Server) routeFeeds() {
 			}
 			return newList(feedsOf(src, health), ""), nil
 		})
+	// The same of its pages, for who keeps the rules of sources.
+	huma.Register(s.api, op(http.MethodGet, "/sources/{id}/yield", "source-yield", "operation", "How much text the pages of a source give"),
+		func(ctx context.Context, in *idInput) (*struct{ Body YieldStatus }, error) {
+			if s.deps.Catalog == nil || s.deps.Yields == nil {
+				return nil, notHere("Yields")
+			}
+			if s.deps.Catalog.Snapshot().Source(in.ID) == nil {
+				return nil, newProblem(http.StatusNotFound, "There is no source "+in.ID+".")
+			}
+			y, err := s.deps.Yields.Yield(ctx, in.ID)
+			if err != nil {
+				return nil, s.problemOf(ctx, "Yield of "+in.ID, err)
+			}
+			return &struct{ Body YieldStatus }{y}, nil
+		})
 }
 
 // tidyStatus makes missing lists empty ones.

@@ -22,6 +22,7 @@ type Deps struct {
 	Loader   Loader
 	Feeds    Feeds
 	Explain  Explainer
+	Yields   Yields
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
@@ -73,6 +74,26 @@ type Editor interface {
 // of them, in the order of sources and addresses.
 type Feeds interface {
 	Feeds(ctx context.Context, source string) ([]FeedStatus, error)
+	// Kept is the last body of the feed that could not be read, or
+	// pipeline.ErrNotFound.
+	Kept(ctx context.Context, url string) (*KeptBody, error)
+}
+
+// A KeptBody is a feed's body that no items could be read from.
+type KeptBody struct {
+	URL         string    `json:"url"`
+	Final       string    `json:"final,omitempty" doc:"Where redirects led."`
+	At          time.Time `json:"at"`
+	ContentType string    `json:"content_type,omitempty" doc:"As its header said."`
+	Error       string    `json:"error" doc:"Why it could not be read."`
+	Bytes       int       `json:"bytes" doc:"Of the whole body."`
+	Body        []byte    `json:"body" doc:"At most its first 256 KiB, in base64."`
+}
+
+// Yields knows how much text the pages of a source give; of one without pages,
+// that there are none.
+type Yields interface {
+	Yield(ctx context.Context, source string) (YieldStatus, error)
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.
@@ -175,11 +196,32 @@ type FeedStatus struct {
 	Format      string    `json:"format,omitempty"`      // of the last document: rss, atom…
 	Title       string    `json:"title,omitempty"`       // of the last document
 	Repairs     []string  `json:"repairs,omitempty"`     // what its last document needed
+	KeptAt      time.Time `json:"kept_at,omitzero"`      // when a body was kept that could not be read
+	KeptBytes   int       `json:"kept_bytes,omitempty"`  // of that body
 	Suggestions []string  `json:"suggestions,omitempty"` // addresses of feeds found where this one should be
 	MovedTo     string    `json:"moved_to,omitempty"`    // where its address leads for good
 	MovedUsed   bool      `json:"moved_used,omitempty"`  // that address is the one that is asked
 	Held        bool      `json:"held,omitempty"`        // its items wait for room in the stream
 	Matching    bool      `json:"matching,omitempty"`    // asked more often, for it has mentioned what is tracked
+}
+
+// A YieldStatus is how much text the pages of a source give, and whether that is
+// far less than it used to be.
+type YieldStatus struct {
+	Source    string     `json:"source"`
+	Recent    YieldStats `json:"recent" doc:"The last pages."`
+	Past      YieldStats `json:"past" doc:"The pages before them; while it has collapsed, those before the collapse."`
+	Collapsed bool       `json:"collapsed"`
+	Reason    string     `json:"reason,omitempty" doc:"What has collapsed, in words."`
+	Since     time.Time  `json:"since,omitzero" doc:"The first page of the collapse."`
+	LastGood  time.Time  `json:"last_good,omitzero" doc:"The last good page before it."`
+}
+
+// YieldStats are the numbers of some pages.
+type YieldStats struct {
+	Pages  int `json:"pages"`
+	Poor   int `json:"poor" doc:"Those that gave nothing or little."`
+	Median int `json:"median" doc:"Letters and digits of the median text, a Han character for three."`
 }
 
 // IndexStatus is what the index holds.

@@ -183,9 +183,21 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 	})
 }
 
+// takesAway says whether a request is for a feed or a file of a search. Those
+// may carry the token in the query: many feed readers and spreadsheets know no
+// other way. They change nothing, and queries are not logged.
+func takesAway(r *http.Request) bool {
+	return r.Method == http.MethodGet && (strings.HasPrefix(r.URL.Path, "/feeds/search.") || strings.HasPrefix(r.URL.Path, "/export/search."))
+}
+
 func requestToken(r *http.Request) string {
 	if _, pass, ok := r.BasicAuth(); ok {
 		return pass
+	}
+	if takesAway(r) {
+		if tok := r.URL.Query().Get("token"); tok != "" {
+			return tok
+		}
 	}
 	scheme, tok, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
@@ -209,7 +221,7 @@ func streaming(r *http.Request) bool {
 	case apiPrefix + "/articles", apiPrefix + "/tag", apiPrefix + "/extract":
 		return r.Method == http.MethodPost
 	}
-	return false
+	return strings.HasPrefix(r.URL.Path, "/export/")
 }
 
 // limited bounds the time of a request. Writers that know no deadlines (tests)

@@ -75,6 +75,7 @@ func (s *Server) routePages() {
 			_, _ = w.Write(a.body)
 		})
 	}
+	s.routeExport()
 	s.mux.HandleFunc("GET /{$}", s.searchPage)
 	s.mux.HandleFunc("GET /articles/{id}", s.articlePage)
 	s.mux.HandleFunc("GET /sources", s.sourcesPage)

@@ -84,6 +84,9 @@ func (s *Server) alertRow(a pipeline.Alert, n names) alertRow {
 	if row.Watch == "" {
 		row.Watch = a.Watch
 	}
+	if a.Feed != nil && a.SourceID() == "" {
+		row.Source, row.SourceURL = "all sources", "/sources"
+	}
 	if row.Title == "" {
 		row.Title = "(no title)"
 	}
@@ -120,6 +123,12 @@ func (s *Server) alertView(a pipeline.Alert) alertPage {
 	p.chrome = s.chrome("alerts", "Alert: "+p.Alert.Watch)
 	if a.Feed != nil {
 		p.AboutURL, p.SearchURL = p.Alert.SourceURL+"#feeds", ""
+		if a.Feed.Feed == "" {
+			p.AboutURL = p.Alert.SourceURL + "#pages"
+			if a.Feed.Source == "" {
+				p.AboutURL = "/sources"
+			}
+		}
 		p.Feed = s.feedFacts(a.Feed)
 	}
 	for _, sp := range a.Receipt.Spans {
@@ -144,16 +153,25 @@ var groupNotes = map[string]string{
 	"entity": "one alert per entity",
 	"source": "one alert per source",
 	"none":   "one alert per article",
-	"feed":   "one alert per spell of a feed",
+	"feed":   "one alert per spell of a feed, of feeds that fail together, or of a source’s pages",
 }
 
-// feedFacts is what an alert about a feed knows of it.
+// feedFacts is what an alert about a feed, or a source's pages, knows of it.
 func (s *Server) feedFacts(f *pipeline.FeedEvent) []feedFact {
 	good := s.moment(f.LastGood)
 	if f.LastGood.IsZero() {
 		good.Age = "never"
 	}
+	if f.Kind == pipeline.FeedOffline {
+		return []feedFact{{Name: "State", Value: f.Kind}, {Name: "Reason", Value: f.Reason}}
+	}
 	facts := []feedFact{{Name: "Feed", Value: f.Feed}, {Name: "State", Value: f.Kind}, {Name: "Last good answer", At: &good}}
+	if f.Feeds > 1 {
+		facts = append(facts, feedFact{Name: "Together", Value: number(f.Feeds) + " feeds of " + f.Host + " fail; this is one of them"})
+	}
+	if f.Feed == "" {
+		facts = []feedFact{{Name: "Pages of", Value: f.Source}, {Name: "State", Value: f.Kind}, {Name: "Last good page", At: &good}}
+	}
 	if f.Usual > 0 {
 		facts = append(facts, feedFact{Name: "Usual gap", Value: "at most " + about(f.Usual) + " between items"})
 	}
@@ -177,8 +195,13 @@ func (s *Server) alertSteps(a pipeline.Alert) []stepRow {
 	}
 	if f := a.Feed; f != nil {
 		began := "Last good answer"
-		if f.Kind == pipeline.FeedQuiet {
+		switch f.Kind {
+		case pipeline.FeedQuiet:
 			began = "Newest item"
+		case pipeline.FeedOffline:
+			began = "No answer"
+		case pipeline.PagesCollapsed:
+			began = "First thin page"
 		}
 		all = append([]step{{name: began, at: f.Since}, {name: "Noticed", at: f.At}}, all...)
 	}

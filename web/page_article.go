@@ -160,7 +160,7 @@ func entityRows(a pipeline.Article, n names) []entityRow {
 		var forms []string
 		seen := make(map[string]bool)
 		for _, m := range a.Mentions {
-			if m.Entity != id {
+			if m.Entity != id || !m.Counts() {
 				continue
 			}
 			total++

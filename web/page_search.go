@@ -39,7 +39,8 @@ type searchPage struct {
 	Facets   []facetView
 	Hits     []hitView
 	Next     string
-	Newest   string // first page, when on a later one
+	Outs     []linkView // the hits in other forms
+	Newest   string     // first page, when on a later one
 	FirstDay *firstDay
 	Wider    []filterView // what to leave out when nothing was found
 	Examples []example
@@ -195,7 +196,7 @@ func (s *Server) fillResults(page *searchPage, res pipeline.SearchResult) {
 	st := page.State
 	page.Total = count(res.Total, "article", "articles")
 	if !res.TotalExact {
-		page.Total = "at least " + page.Total
+		page.Total = "about " + page.Total
 	}
 	page.Took = lapse(time.Duration(res.TookMS) * time.Millisecond)
 	page.Warnings = res.Warnings
@@ -206,6 +207,12 @@ func (s *Server) fillResults(page *searchPage, res pipeline.SearchResult) {
 		next := st
 		next.Cursor = res.NextCursor
 		page.Next = next.url()
+	}
+	for _, o := range [][2]string{
+		{"CSV", "/export/search.csv"}, {"JSON Lines", "/export/search.jsonl"},
+		{"Atom", "/feeds/search.atom"}, {"RSS", "/feeds/search.rss"}, {"JSON Feed", "/feeds/search.json"},
+	} {
+		page.Outs = append(page.Outs, linkView{Label: o[0], URL: st.out(o[1])})
 	}
 	if st.Cursor != "" {
 		page.Newest = st.asking(st.Query).url()

@@ -23,7 +23,8 @@ type sourcePage struct {
 	Tags          []linkView
 	Known         bool // how the feeds do is known
 	Feeds         []feedView
-	Searched      bool // the articles were asked for
+	Pages         *pagesView // nil: no page of it was read
+	Searched      bool       // the articles were asked for
 	Latest        []hitView
 	All           string // search for all its articles
 	JSON, Catalog string // addresses of the API
@@ -43,7 +44,14 @@ type feedView struct {
 	Suggestions  []linkView
 }
 
-// A feedFact is one line about a feed: a moment or words.
+// pagesView is how much the source's pages give, as its page shows it.
+type pagesView struct {
+	Bad   bool
+	Why   string
+	Facts []feedFact
+}
+
+// A feedFact is one line about a feed or about pages: a moment or words.
 type feedFact struct {
 	Name, Value string
 	At          *moment
@@ -66,6 +74,7 @@ func (s *Server) sourcePage(w http.ResponseWriter, r *http.Request) {
 	for _, f := range feedsOf(src, health[id]) {
 		page.Feeds = append(page.Feeds, s.feedView(f))
 	}
+	page.Pages = s.pagesView(r, id)
 	page.Latest, page.Searched = s.latest(r, id)
 	s.render(w, http.StatusOK, "source", page)
 }
@@ -98,12 +107,50 @@ func (s *Server) sourceView(src *catalog.Source) sourcePage {
 	if src.AllowPrivate {
 		add("Private network", "allowed")
 	}
+	if src.HTTP1 {
+		add("HTTP/2", "not used")
+	}
+	add("Asked as", src.UserAgent)
+	add("Through", src.Proxy)
 	add("Managed by", src.ManagedBy)
 	add("Id", src.ID)
 	for _, t := range src.Tags {
 		p.Tags = append(p.Tags, linkView{Label: t, URL: sourceFilter{Tag: t}.url(1)})
 	}
 	return p
+}
+
+// pagesView is nil where no page was read, or nobody knows.
+func (s *Server) pagesView(r *http.Request, id string) *pagesView {
+	if s.deps.Yields == nil {
+		return nil
+	}
+	y, err := s.deps.Yields.Yield(r.Context(), id)
+	if err != nil {
+		s.lg.Warn("pages of a source", "source", id, "error", err)
+		return nil
+	}
+	if y.Recent.Pages == 0 {
+		return nil
+	}
+	v := &pagesView{Bad: y.Collapsed, Why: y.Reason}
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			m := s.moment(t)
+			v.Facts = append(v.Facts, feedFact{Name: name, At: &m})
+		}
+	}
+	say := func(name string, of YieldStats) {
+		if of.Pages > 0 {
+			v.Facts = append(v.Facts, feedFact{Name: name + " " + number(of.Pages), Value: number(of.Median) + " letters of text in the median, " +
+				number(of.Poor) + " gave little or none"})
+		}
+	}
+	at("Since", y.Since)
+	at("Last good page", y.LastGood)
+	say("Last", y.Recent)
+	say("Before that,", y.Past)
+	return v
 }
 
 // latest is the source's newest articles; false: nobody could be asked.
@@ -182,6 +229,10 @@ func (s *Server) feedView(f FeedStatus) feedView {
 		say("Pace", "asked more often, for it has mentioned what is tracked")
 	}
 	say("Format", f.Format)
+	if !f.KeptAt.IsZero() {
+		at("Unreadable body", f.KeptAt, "")
+		say("Look at it", "newswatch feeds check --kept '"+strings.ReplaceAll(f.URL, "'", "%27")+"'") // for a shell
+	}
 	if f.MovedTo != "" {
 		v.MovedUsed = f.MovedUsed
 		v.MovedTo = &linkView{Label: f.MovedTo, URL: outside(f.MovedTo)}

@@ -143,6 +143,10 @@ func (deaf) Feeds(context.Context, string) ([]FeedStatus, error) {
 	return nil, fmt.Errorf("feeds: %w", pipeline.ErrNoServer)
 }
 
+func (deaf) Kept(context.Context, string) (*KeptBody, error) {
+	return nil, fmt.Errorf("feeds: %w", pipeline.ErrNoServer)
+}
+
 func TestSourcesWhenNobodyTellsOfTheFeeds(t *testing.T) {
 	w := newWorld(t)
 	for name, feeds := range map[string]Feeds{"no answer": deaf{}, "not here": nil} {
@@ -239,6 +243,45 @@ func TestFeedsOfASourceOverTheAPI(t *testing.T) {
 	deps := w.deps()
 	deps.Feeds = deaf{}
 	asJSON(t, get(serverOf(t, deps, Config{}), "/api/v1/sources/jiangnan/feeds"), 503)
+}
+
+func TestYieldOfASourceOverTheAPI(t *testing.T) {
+	w := newWorld(t)
+	s := serverOf(t, w.deps(), Config{})
+	got := asJSON(t, get(s, "/api/v1/sources/vestnik/yield"), 200)
+	want := map[string]any{
+		"source": "vestnik", "collapsed": true, "reason": "18 of the last 20 pages gave little or no text (most often: short), of the 100 before 3 did",
+		"since": noon.Add(-9 * time.Hour).Format(time.RFC3339), "last_good": noon.Add(-10 * time.Hour).Format(time.RFC3339),
+		"recent": map[string]any{"pages": 20.0, "poor": 18.0, "median": 120.0}, "past": map[string]any{"pages": 100.0, "poor": 3.0, "median": 2410.0},
+	}
+	delete(got, "$schema")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("yield (-want +got):\n%s", diff)
+	}
+	asJSON(t, get(s, "/api/v1/sources/nobody/yield"), 404)
+	deps := w.deps()
+	deps.Yields = nil
+	asJSON(t, get(serverOf(t, deps, Config{}), "/api/v1/sources/vestnik/yield"), 503)
+	page(t, serverOf(t, deps, Config{}), "/sources/vestnik", 200)
+}
+
+func TestAlertAboutPages(t *testing.T) {
+	w := newWorld(t)
+	w.alerts = append(w.alerts, pagesAlert())
+	s := serverOf(t, w.deps(), Config{})
+	p := page(t, s, "/alerts/"+pagesAlert().ID, 200)
+	got := text(p.one(t, "main"))
+	for _, want := range []string{
+		"Pages give little text: vestnik", "Вестник связи", "sources whose feeds fail or go quiet, or whose pages give little text",
+		"Pages of", "18 of the last 20 pages", "Last good page", "First thin page", "Noticed",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if to := p.link(t, "a", "Pages give little text: vestnik"); to != "/sources/vestnik#pages" {
+		t.Errorf("it leads to %s", to)
+	}
 }
 
 // A watch of kind silence needs no query.

@@ -51,13 +51,15 @@ func TestEveryPage(t *testing.T) {
 		{"alerts", "alerts", "/alerts", 200, []string{"Huawei in the news", "failed", "华为展示"}},
 		{"alert", "alert", "/alerts/huawei-news.0123456789abcdef", 200, []string{"entity:huawei", "one alert per story", "Sent everywhere", "503 Service Unavailable"}},
 		{"failed alert", "alert", "/alerts/huawei-news.fedcba9876543210", 200, []string{"410 Gone"}},
-		{"alert about a feed", "alert", "/alerts/quiet-feeds.00112233445566aa", 200, []string{"Feed has gone quiet: https://jiangnan.example/feed", "江南日报", "feeds of lang:zh that fail or go quiet", "one alert per spell", "no new item for 50 h", "at most 5 h between items", "Newest item", "Noticed"}},
+		{"alert about a feed", "alert", "/alerts/quiet-feeds.00112233445566aa", 200, []string{"Feed has gone quiet: https://jiangnan.example/feed", "江南日报", "sources lang:zh whose feeds fail or go quiet", "one alert per spell", "no new item for 50 h", "at most 5 h between items", "Newest item", "Noticed"}},
 		{"sources", "sources", "/sources", 200, []string{"3 sources", "1 failing", "1 quiet", "1 ok", "HTTP 403: the site refuses us", "nothing new for 50 h; the longest gap it usually leaves is 5 h", "Вестник связи", "Chinese"}},
 		{"sources narrowed to none", "sources", "/sources?tag=weekly", 200, []string{"0 sources", "No source is like that"}},
 		{"sources, no such page", "error", "/sources?page=9", 404, []string{"There is no page 9"}},
 		{"sources, far beyond", "error", "/sources?page=9223372036854775807", 404, nil},
 		{"sources, no page", "error", "/sources?page=x", 400, nil},
 		{"source that fails", "source", "/sources/vestnik", 200, []string{"HTTP 403: the site refuses us", "Answered 403 Forbidden", "Last good answer 1 day ago", "Failures 7", "Next poll in 60 min", "Trouble since 1 day ago", "Error GET https://vestnik.example/rss: 403", "There may be feeds at https://vestnik.example/feed.xml", "Медведев в Учжэне", "All its articles"}},
+		{"source whose pages give little", "source", "/sources/vestnik", 200, []string{"collapsed 18 of the last 20 pages gave little or no text (most often: short), of the 100 before 3 did", "Since 9 h ago", "Last good page 10 h ago", "Last 20 120 letters of text in the median, 18 gave little or none", "Before that, 100 2,410 letters", "newswatch extract --explain"}},
+		{"source whose pages are well", "source", "/sources/pacific-wire", 200, []string{"Pages ok", "Last 20 3,100 letters of text in the median, 1 gave little or none"}},
 		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
 		{"source that has moved", "source", "/sources/pacific-wire", 200, []string{"It has moved to https://wire.example/world.xml and is asked there now", "asked more often", "Next poll in 8 min"}},
 		{"no such source", "error", "/sources/nobody", 404, []string{"there is no such thing"}},
@@ -364,6 +366,8 @@ func TestMentionPieces(t *testing.T) {
 	a := pipeline.Article{Text: text, Mentions: []pipeline.Mention{
 		mention(11, 17), mention(0, 6), mention(3, 9), mention(13, 400), mention(-1, 2), mention(5, 5),
 		{Entity: "x", Field: "text", Start: 18, End: 20, Text: "OF"},
+		{Entity: "huawei", Field: "text", Start: 21, End: 29, Text: "Shenzhen", Confidence: 0.4},
+		{Entity: "huawei", Field: "text", Start: 21, End: 29, Text: "Shenzhen", Nested: true},
 	}}
 	got := ""
 	for _, p := range paragraphs(a.Text, mentionsIn(a, "text"), names{newWorld(t).catalog}) {

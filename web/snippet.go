@@ -82,12 +82,12 @@ func mentionPieces(text string, from, to int, mentions []pipeline.Mention, n nam
 	return out
 }
 
-// mentionsIn are the mentions of a field that can be shown: in order, nested
-// ones apart.
+// mentionsIn are the mentions of a field that can be shown: in order, without
+// those that don't count.
 func mentionsIn(a pipeline.Article, field string) []pipeline.Mention {
 	var in []pipeline.Mention
 	for _, m := range a.Mentions {
-		if m.Field == field && !m.Nested && m.Start >= 0 {
+		if m.Field == field && m.Counts() && m.Start >= 0 {
 			in = append(in, m)
 		}
 	}

@@ -43,6 +43,16 @@ func (s searchState) url() string {
 	return "/?" + v.Encode()
 }
 
+// out is the address of the state's hits in another form.
+func (s searchState) out(path string) string {
+	s.Cursor = ""
+	u := s.url()
+	if i := strings.IndexByte(u, '?'); i >= 0 {
+		return path + u[i:]
+	}
+	return path
+}
+
 // asking is the state with another query, from its first page.
 func (s searchState) asking(q string) searchState {
 	s.Query, s.Cursor = q, ""

@@ -84,6 +84,7 @@ type world struct {
 	dead     []pipeline.DeadLetter
 	status   Status
 	feeds    []FeedStatus
+	yields   map[string]YieldStatus
 	loaded   []pipeline.Item
 
 	replayed, dropped []string
@@ -111,7 +112,16 @@ func newWorld(t testing.TB) *world {
 			MovedTo: "https://wire.example/world.xml", MovedUsed: true, Matching: true},
 		{Source: "vestnik", URL: "https://vestnik.example/rss", State: FeedFailing, Reason: "HTTP 403: the site refuses us", Error: "GET https://vestnik.example/rss: 403", Since: noon.Add(-25 * time.Hour), Class: "http_status", Failures: 7,
 			LastOK: noon.Add(-26 * time.Hour), LastPoll: noon.Add(-time.Hour), NextDue: noon.Add(time.Hour), Status: 403, IntervalS: 7200, Items: 99, Listed: 30,
+			KeptAt: noon.Add(-time.Hour), KeptBytes: 4,
 			Suggestions: []string{"https://vestnik.example/feed.xml", "javascript:alert(1)"}},
+	}
+	w.yields = map[string]YieldStatus{
+		"vestnik": {
+			Source: "vestnik", Recent: YieldStats{Pages: 20, Poor: 18, Median: 120}, Past: YieldStats{Pages: 100, Poor: 3, Median: 2410},
+			Collapsed: true, Reason: "18 of the last 20 pages gave little or no text (most often: short), of the 100 before 3 did",
+			Since: noon.Add(-9 * time.Hour), LastGood: noon.Add(-10 * time.Hour),
+		},
+		"pacific-wire": {Source: "pacific-wire", Recent: YieldStats{Pages: 20, Poor: 1, Median: 3100}, Past: YieldStats{Pages: 41, Poor: 2, Median: 3055}},
 	}
 	w.dead = []pipeline.DeadLetter{{
 		ID: "7", Stage: "extract", Reason: "panic", Error: "index out of range [3] with length 3", Key: first.Key,
@@ -232,6 +242,16 @@ func feedAlert() pipeline.Alert {
 	}
 }
 
+// Kept is a body of the feed that fails.
+func (w *world) Kept(_ context.Context, url string) (*KeptBody, error) {
+	for _, f := range w.feeds {
+		if f.URL == url && !f.KeptAt.IsZero() {
+			return &KeptBody{URL: url, At: f.KeptAt, Error: "a page, not a feed", Bytes: f.KeptBytes, Body: []byte("<p>\xff")}, nil
+		}
+	}
+	return nil, pipeline.ErrNotFound
+}
+
 // Feeds answers from the world's list.
 func (w *world) Feeds(_ context.Context, source string) ([]FeedStatus, error) {
 	var of []FeedStatus
@@ -241,6 +261,28 @@ func (w *world) Feeds(_ context.Context, source string) ([]FeedStatus, error) {
 		}
 	}
 	return of, nil
+}
+
+// Yield answers from the world's list.
+func (w *world) Yield(_ context.Context, source string) (YieldStatus, error) {
+	if y, ok := w.yields[source]; ok {
+		return y, nil
+	}
+	return YieldStatus{Source: source}, nil
+}
+
+// pagesAlert is of a source's pages, and has neither article nor feed.
+func pagesAlert() pipeline.Alert {
+	a := feedAlert()
+	a.ID, a.Dedup = "quiet-feeds.ffeeddccbbaa0099", "ffeeddccbbaa0099"
+	a.Feed = &pipeline.FeedEvent{
+		Kind: pipeline.PagesCollapsed, Source: "vestnik", Reason: "18 of the last 20 pages gave little or no text",
+		Since: noon.Add(-9 * time.Hour), LastGood: noon.Add(-10 * time.Hour), At: noon.Add(-31 * time.Minute),
+	}
+	a.Receipt.Query = ""
+	a.Receipt.Spans = []pipeline.Span{{Field: "source", End: 7, Text: "vestnik"}}
+	a.Receipt.Sentence = "Вестник связи: the pages give little text since 16 Dec 2015 03:00 UTC"
+	return a
 }
 
 func ref(a pipeline.Article) pipeline.ArticleRef {
@@ -636,7 +678,7 @@ func upper(_ context.Context, in io.Reader, out io.Writer) error {
 // deps is the whole world.
 func (w *world) deps() Deps {
 	return Deps{
-		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Explain: w,
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Yields: w, Explain: w,
 		Tag: upper, Extract: upper, Preview: w.preview, Tests: tests,
 		Lint: func(e catalog.Entity) []pipeline.NameWarning {
 			return []pipeline.NameWarning{{Name: e.Names[0].Text, Rule: "common", Msg: "is a word of every day"}}

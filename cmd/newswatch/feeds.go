@@ -16,6 +16,7 @@ const (
 	sourcesPath  = apiPath + "sources"
 	feedsPath    = apiPath + "feeds"
 	discoverPath = apiPath + "feeds:discover"
+	keptPath     = apiPath + "feeds:kept"
 )
 
 func newFeeds() *cobra.Command {

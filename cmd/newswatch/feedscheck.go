@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -11,13 +12,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newswatch/newswatch/cmd/internal/config"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/fetch"
+	"github.com/newswatch/newswatch/web"
 )
 
 func newFeedsCheck() *cobra.Command {
 	var format string
-	var private bool
+	var src catalog.Source
+	var s server
+	var kept bool
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "Explain step by step what is behind an address; no server needed",
@@ -27,10 +32,17 @@ and how it is known, what was repaired, items and their dates, hub, further
 pages, whether the articles' pages may be fetched, and how often newswatch would
 ask. Of a page, the addresses that may be feeds of its site are listed.
 
-Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed.`,
+With --kept nothing is asked: the running server prints the last body of its feed
+URL that it could not read, as it came. It keeps one until the feed can be read.
+
+Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed, or no
+body kept.`,
 		Args:    cobra.ExactArgs(1),
 		PreRunE: func(*cobra.Command, []string) error { return oneOf("output", format, "text", "json") },
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if kept {
+				return printKept(cmd, &s, args[0])
+			}
 			lg, err := newLogger(config.Default().Log)
 			if err != nil {
 				return err
@@ -40,7 +52,7 @@ Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed.`,
 				return err
 			}
 			defer c.Close()
-			r := feeds.Check(cmd.Context(), c, args[0], private, feeds.Config{})
+			r := feeds.Check(cmd.Context(), c, args[0], &src, feeds.Config{})
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -60,8 +72,32 @@ Exit codes: 0 a usable feed, 1 failed, 2 wrong use, 3 not a usable feed.`,
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
-	cmd.Flags().BoolVar(&private, "allow-private", false, "let URL be on a private network or this machine")
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&kept, "kept", false, "print the last body of URL that the running server could not read")
+	cmd.Flags().BoolVar(&src.AllowPrivate, "allow-private", false, "let URL be on a private network or this machine")
+	cmd.Flags().BoolVar(&src.HTTP1, "http1", false, "ask without HTTP/2, as a source with http1: true")
+	cmd.Flags().StringVar(&src.UserAgent, "user-agent", "", "ask under this User-Agent, as a source with user_agent")
+	cmd.Flags().StringVar(&src.Proxy, "proxy", "", "ask through this proxy, as a source with proxy, such as socks5://localhost:1080")
 	return cmd
+}
+
+// printKept prints the body as it came, and what is known of it beside.
+func printKept(cmd *cobra.Command, s *server, address string) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var k web.KeptBody
+	if err := c.Get(cmd.Context(), keptPath, url.Values{"url": {address}}, &k); err != nil {
+		return err
+	}
+	note := fmt.Sprintf("%s, %s, %s: %s", stamp(k.At), size(uint64(k.Bytes)), orNone(plain(k.ContentType), "no content type"), plain(k.Error))
+	if k.Bytes > len(k.Body) {
+		note += fmt.Sprintf(" (its first %s follow)", size(uint64(len(k.Body))))
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), note)
+	_, err = cmd.OutOrStdout().Write(k.Body)
+	return err
 }
 
 // writeReport prints a report as names and values, and its verdict.
@@ -69,11 +105,17 @@ func writeReport(w io.Writer, r *feeds.Report) error {
 	var rows []string
 	add := func(name, format string, args ...any) { rows = append(rows, name, fmt.Sprintf(format, args...)) }
 	add("address", "%s", r.URL)
+	if r.UserAgent != "" {
+		add("asked as", "%s", r.UserAgent)
+	}
+	if r.Proxy != "" {
+		add("through", "%s", r.Proxy)
+	}
 	for _, h := range r.Redirects {
 		add("redirect", "%d to %s", h.Status, h.To)
 	}
 	if r.Status != 0 {
-		add("answer", "%d, %s, %s in %d ms", r.Status, orNone(r.ContentType, "no content type"), size(uint64(r.Bytes)), r.TookMS)
+		add("answer", "%d, %s, %s in %d ms over %s", r.Status, orNone(r.ContentType, "no content type"), size(uint64(r.Bytes)), r.TookMS, r.Proto)
 	}
 	if r.Usable {
 		add("validators", "%s", validators(r))

@@ -106,19 +106,45 @@ func readFeed(ctx context.Context, stdin io.Reader, from string, private bool) (
 }
 
 func newExtract() *cobra.Command {
-	return &cobra.Command{
-		Use:   "extract",
+	var explain explainOptions
+	cmd := &cobra.Command{
+		Use:   "extract [--explain URL|FILE|-]",
 		Short: "Extract articles from pages: JSON Lines in, JSON Lines out",
 		Long: `Read lines {"id","url","html_file" or "html","lang"?} from standard input and
 write lines {"id","title","text","author","published","lang","canonical",
 "method","error"?}, in the same order. No server is needed.
 
-Exit codes: 0 done, 1 failed, 2 wrong use.`,
+With --explain a single page is looked into instead, for who writes rules for a
+source: what was found and which places of the page bear it out, which elements
+could hold the text, with their scores, what other ways to it said, and which
+text blocks were cut and why. The rules are those of the source in the catalog
+files, or in the starter catalog, that has its home page or a feed on the host.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 no article is explained.`,
 		Args: cobra.NoArgs,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if explain.what == "" {
+				for _, name := range []string{"explain", "url", "allow-private", "catalog", "output"} {
+					if cmd.Flags().Changed(name) {
+						return fmt.Errorf("--%s: want --explain with an address or a file", name)
+					}
+				}
+			}
+			return oneOf("output", explain.output, "text", "json")
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if explain.what != "" {
+				return explainPage(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), explain)
+			}
 			return extractors.Filter(cmd.InOrStdin(), cmd.OutOrStdout(), extractors.FilterOptions{})
 		},
 	}
+	cmd.Flags().StringVar(&explain.what, "explain", "", "say how the article of this page was come to")
+	cmd.Flags().StringVar(&explain.base, "url", "", "address the explained file was served from")
+	cmd.Flags().BoolVar(&explain.private, "allow-private", false, "let the explained address be on a private network or this machine")
+	cmd.Flags().StringArrayVar(&explain.catalogs, "catalog", nil, "catalog file with the rules of sources; may be given several times")
+	cmd.Flags().StringVarP(&explain.output, "output", "o", "text", "text or json, of --explain")
+	return cmd
 }
 
 func newTag() *cobra.Command {

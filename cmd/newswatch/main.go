@@ -103,7 +103,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing found or check failed.`,
 		newRun(), newDemo(),
 		newSearch(), newApply(), newGet(), newDelete(), newLoad(), newFeeds(), newEntities(), newDead(), newDoctor(),
 		newParse(), newExtract(), newTag(),
-		newVersion(),
+		newBench(), newVersion(),
 	)
 	return root
 }

@@ -10,12 +10,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/newswatch/newswatch/cmd/internal/client"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/web"
 )
 
 // pageSize is the most hits or objects the server gives at a time.
@@ -170,31 +170,16 @@ const (
 
 func writeCSV(w io.Writer, hits []pipeline.Hit) error {
 	cw := csv.NewWriter(w)
-	rows := [][]string{{"id", "published", "source", "lang", "country", "title", "url", "entities", "story", "snippet"}}
-	for _, h := range hits {
-		rows = append(rows, []string{
-			h.ID, h.Published.Format(time.RFC3339), h.Source, h.Lang, h.Country, h.Title, h.URL,
-			strings.Join(h.Entities, " "), h.Story, snippetText(h.Snippet),
-		})
+	if err := cw.Write(web.CSVHeader); err != nil {
+		return err
 	}
-	for _, row := range rows {
-		for i, cell := range row {
-			row[i] = csvSafe(cell)
-		}
-		if err := cw.Write(row); err != nil {
+	for _, h := range hits {
+		if err := cw.Write(web.CSVRow(h)); err != nil {
 			return err
 		}
 	}
 	cw.Flush()
 	return cw.Error()
-}
-
-// csvSafe keeps a spreadsheet from taking foreign text for a formula.
-func csvSafe(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 // snippetText is a snippet without its markup.

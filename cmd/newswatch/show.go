@@ -108,6 +108,9 @@ func writeArticle(w io.Writer, a struct {
 	mentions := make(map[string][]string)
 	var order []string
 	for _, m := range a.Mentions {
+		if !m.Counts() {
+			continue
+		}
 		if mentions[m.Entity] == nil {
 			order = append(order, m.Entity)
 		}

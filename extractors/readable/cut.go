@@ -1,44 +1,125 @@
 package readable
 
 import (
-	"github.com/PuerkitoBio/goquery"
+	"strings"
+
 	"github.com/andybalholm/cascadia"
+	"golang.org/x/net/html"
 )
 
-// vendors are the containers of the consent dialogs that sites buy. They are
-// cut whatever they hold.
-var vendors = cascadia.MustCompile(`#onetrust-consent-sdk, [id^="onetrust"], [id^="ot-sdk"], #didomi-host, [id^="didomi"],
-	#qc-cmp2-container, .qc-cmp2-container, .qc-cmp-ui, #CybotCookiebotDialog, #usercentrics-root, [id^="usercentrics"],
-	#cmpbox, #cmpwrapper, .cmp-root-container, .fc-consent-root, .truste_overlay, .truste_box_overlay, #truste-consent-track,
-	[id^="sp_message_container"], .cky-consent-container, .cky-modal, #cookie-law-info-bar, #cookie-law-info-again,
-	#iubenda-cs-banner, .osano-cm-window, #tarteaucitronRoot, #axeptio_overlay, #BorlabsCookieBox, .cmplz-cookiebanner,
-	.klaro, #hs-eu-cookie-confirmation, #sliding-popup, .eu-cookie-compliance-banner, .evidon-banner, .cc-window,
-	#gdpr-consent-tool-wrapper, .tp-modal, #ketch-consent-banner, #consent_blackbox`)
+// vendorNames are the ids and classes of the containers of the consent dialogs
+// that sites buy. They are cut whatever they hold.
+var vendorNames = set(`onetrust-consent-sdk didomi-host qc-cmp2-container qc-cmp-ui CybotCookiebotDialog usercentrics-root
+	cmpbox cmpwrapper cmp-root-container fc-consent-root truste_overlay truste_box_overlay truste-consent-track
+	cky-consent-container cky-modal cookie-law-info-bar cookie-law-info-again iubenda-cs-banner osano-cm-window
+	tarteaucitronRoot axeptio_overlay BorlabsCookieBox cmplz-cookiebanner klaro hs-eu-cookie-confirmation sliding-popup
+	eu-cookie-compliance-banner evidon-banner cc-window gdpr-consent-tool-wrapper tp-modal ketch-consent-banner consent_blackbox`)
 
-// consents are the names that sites give such containers themselves. An article
-// may bear one by accident, so they are cut with care.
-var consents = cascadia.MustCompile(`[id*="consent"], [class*="consent-"], [class*="-consent"], [id*="cookie-b"], [id*="cookie-n"],
-	[id*="cookieb"], [id*="cookien"], [class*="cookie-b"], [class*="cookie-n"], [class*="cookie-consent"], [class*="cookieb"],
-	[class*="cookie-policy"], [class*="cookie-disclaimer"], [id*="gdpr"], [class*="gdpr"], [id*="privacy-b"], [class*="privacy-b"]`)
+// vendorIDs begin the ids of such containers.
+var vendorIDs = []string{"onetrust", "ot-sdk", "didomi", "sp_message_container"}
 
-// bodies are what no careful cut may take away.
-var bodies = cascadia.MustCompile(`article, main, h1, [itemprop="articleBody"], [role="main"], [role="article"]`)
+// consentNames are in the names that sites give such containers themselves. An
+// article may bear one by accident, so they are cut with care.
+var (
+	consentIDs     = []string{"consent", "cookie-b", "cookie-n", "cookieb", "cookien", "gdpr", "privacy-b"}
+	consentClasses = []string{"consent-", "-consent", "cookie-b", "cookie-n", "cookieb", "cookie-consent", "cookie-policy", "cookie-disclaimer", "gdpr", "privacy-b"}
+)
 
-var noscripts = cascadia.MustCompile(`noscript`)
+// careful is how many paragraphs inside an article are not cut for a name.
+const careful = 5
 
 // cut takes away what is shown over the page and not in it.
-func cut(doc *goquery.Document) {
-	doc.FindMatcher(noscripts).Remove()
-	doc.FindMatcher(vendors).Remove()
-	doc.FindMatcher(consents).Each(func(_ int, s *goquery.Selection) {
-		if s.Is("html, head, body") || s.IsMatcher(bodies) || s.HasMatcher(bodies).Length() > 0 {
-			return
+func cut(n *html.Node) { cutUnder(n, false) }
+
+func cutUnder(n *html.Node, inBody bool) {
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		if c.Type == html.ElementNode {
+			if covers(c, inBody) {
+				n.RemoveChild(c)
+			} else {
+				cutUnder(c, inBody || isBody(c))
+			}
 		}
-		if s.ParentsMatcher(bodies).Length() > 0 && s.Find("p").Length() > 5 {
-			return
+		c = next
+	}
+}
+
+// covers says whether an element is shown over the page.
+func covers(n *html.Node, inBody bool) bool {
+	if n.Data == "noscript" {
+		return true
+	}
+	named := false
+	for i := range n.Attr {
+		a := &n.Attr[i]
+		switch a.Key {
+		case "id":
+			if vendorNames[a.Val] || hasPrefix(a.Val, vendorIDs) {
+				return true
+			}
+			named = named || containsAny(a.Val, consentIDs)
+		case "class":
+			for name := range strings.FieldsSeq(a.Val) {
+				if vendorNames[name] {
+					return true
+				}
+			}
+			named = named || containsAny(a.Val, consentClasses)
 		}
-		s.Remove()
-	})
+	}
+	if !named || n.Data == "html" || n.Data == "body" || n.Data == "head" || isBody(n) {
+		return false
+	}
+	body, paragraphs := holds(n)
+	return !body && !(inBody && paragraphs > careful)
+}
+
+// isBody says whether an element is what no careful cut may take away.
+func isBody(n *html.Node) bool {
+	switch n.Data {
+	case "article", "main", "h1":
+		return true
+	}
+	for i := range n.Attr {
+		switch a := &n.Attr[i]; {
+		case a.Key == "itemprop" && a.Val == "articleBody", a.Key == "role" && (a.Val == "main" || a.Val == "article"):
+			return true
+		}
+	}
+	return false
+}
+
+// holds says whether there is such an element in another, and how many
+// paragraphs are.
+func holds(n *html.Node) (body bool, paragraphs int) {
+	for c := range n.Descendants() {
+		if c.Type == html.ElementNode {
+			body = body || isBody(c)
+			if c.Data == "p" {
+				paragraphs++
+			}
+		}
+	}
+	return body, paragraphs
+}
+
+func hasPrefix(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func containsAny(s string, parts []string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -49,14 +130,14 @@ var (
 
 // paragraphs is the plainest way to a text: the paragraphs of article, else of
 // main, else, if the page has neither, all of them.
-func paragraphs(doc *goquery.Document) string {
+func paragraphs(root *html.Node) string {
 	for _, m := range []cascadia.Selector{articleParagraphs, mainParagraphs, anyParagraphs} {
-		sel := doc.FindMatcher(m)
-		if sel.Length() == 0 {
+		nodes := cascadia.QueryAll(root, m)
+		if len(nodes) == 0 {
 			continue
 		}
 		var r renderer
-		for _, n := range sel.Nodes {
+		for _, n := range nodes {
 			r.node(n)
 		}
 		if r.out.Len() > 0 {

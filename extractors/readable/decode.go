@@ -44,6 +44,9 @@ func Decode(body []byte, contentType string) (text []byte, name string) {
 		return decodeWith(body, enc), name // the one charset left that hides in ASCII
 	}
 	if mostlyUTF8(good, bad) {
+		if utf8.Valid(body) {
+			return body, "utf-8"
+		}
 		return bytes.ToValidUTF8(body, []byte("\uFFFD")), "utf-8"
 	}
 	if enc, name := lookup(metaCharset(body)); enc != nil && name != "utf-8" {

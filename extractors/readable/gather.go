@@ -15,64 +15,134 @@ type gathered struct {
 	title string            // the title element
 	heads []string          // h1 elements, at most maxHeads
 	meta  map[string]string // name, property or itemprop in lower case → first content
-	canon string            // link rel=canonical
-	base  string            // base href
+	many  map[string][]string
+	canon string // link rel=canonical
+	amp   string // link rel=amphtml
+	base  string // base href
 	ld    linked
-	props map[string]string // itemprop=datePublished… on elements other than meta
-	years bool              // 年 stands somewhere: there may be an eastern date
+
+	dated   []dated      // dates, in the order of the page
+	credits []credit     // who may have written it
+	subs    []string     // the first h2 elements
+	scripts []*html.Node // that may hold the page's data
+
+	words map[string]hint // what class and id values say, by value
+	line  lineBuffer
+	pos   int // lines of text so far
+	head  int // line of the first h1; -1: none yet
+	read  dateReader
+	host  string // of the page's address
 }
 
 // maxHeads is how many first-order headings are kept as likely titles.
 const maxHeads = 4
 
-// gather walks the tree once.
-func gather(root *html.Node) *gathered {
-	g := &gathered{meta: make(map[string]string), props: make(map[string]string)}
-	g.walk(root)
+// gather walks the tree once. The page's address tells its country.
+func gather(root *html.Node, page string) *gathered {
+	g := &gathered{meta: make(map[string]string), many: make(map[string][]string), words: make(map[string]hint), head: -1}
+	g.host = hostOf(page)
+	g.order()
+	g.walk(root, 0)
+	g.flush()
 	return g
 }
 
-func (g *gathered) walk(n *html.Node) {
+// walk goes over a node and what is below it; h says where it lies.
+func (g *gathered) walk(n *html.Node, h hint) {
 	g.nodes++
-	switch {
-	case n.Type == html.ElementNode && n.Namespace == "":
-		g.element(n)
-	case n.Type == html.TextNode && !g.years:
-		g.years = strings.Contains(n.Data, "年")
+	switch n.Type {
+	case html.TextNode:
+		g.line.add(n.Data, h)
+		return
+	case html.ElementNode:
+		if n.Namespace != "" {
+			return
+		}
+		var down bool
+		if h, down = g.element(n, h); !down {
+			return
+		}
+	}
+	breaks := n.Type == html.ElementNode && (blocks[n.Data] != breakNone || n.Data == "br")
+	if breaks {
+		g.flush()
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		g.walk(c)
+		g.walk(c, h)
+	}
+	if breaks {
+		g.flush()
 	}
 }
 
-func (g *gathered) element(n *html.Node) {
+// element takes what an element says; down tells whether its text is to be read.
+func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 	switch n.Data {
 	case "html":
 		g.lang = cmp.Or(attr(n, "lang"), attr(n, "xml:lang"))
+		g.order()
 	case "title":
 		if g.title == "" {
 			g.title = line(content(n))
 		}
+		return h, false
 	case "h1":
 		if len(g.heads) < maxHeads {
-			if t := line(render(n)); t != "" {
+			if t := headText(n); t != "" {
+				if g.head < 0 {
+					g.flush()
+					g.head = g.pos
+				}
 				g.heads = append(g.heads, t)
+			}
+		}
+		h |= inHeading
+	case "h2":
+		if len(g.subs) < maxHeads {
+			if t := headText(n); t != "" {
+				g.subs = append(g.subs, t)
 			}
 		}
 	case "base":
 		g.base = cmp.Or(g.base, attr(n, "href"))
 	case "link":
-		if g.canon == "" && strings.EqualFold(strings.TrimSpace(attr(n, "rel")), "canonical") {
-			g.canon = strings.TrimSpace(attr(n, "href"))
-		}
+		g.link(n)
+		return h, false
 	case "meta":
 		g.metaElement(n)
+		return h, false
 	case "script":
-		if strings.Contains(strings.ToLower(attr(n, "type")), "ld+json") {
-			g.ld.add(content(n))
+		g.script(n)
+		return h, false
+	case "style", "template", "svg", "iframe", "object", "select", "textarea", "noscript":
+		return h, false
+	case "nav", "aside", "footer":
+		h |= offside
+	case "a":
+		h |= inLink
+		if strings.Contains(strings.ToLower(attr(n, "rel")), "author") {
+			h |= authorWord
+			g.credit(n, fromRel, h)
 		}
-	default:
-		g.itemprop(n)
+	}
+	return g.attributes(n, h), true
+}
+
+func (g *gathered) link(n *html.Node) {
+	switch rel := strings.ToLower(strings.TrimSpace(attr(n, "rel"))); {
+	case rel == "canonical" && g.canon == "":
+		g.canon = strings.TrimSpace(attr(n, "href"))
+	case rel == "amphtml" && g.amp == "":
+		g.amp = strings.TrimSpace(attr(n, "href"))
+	}
+}
+
+func (g *gathered) script(n *html.Node) {
+	switch typ := strings.ToLower(attr(n, "type")); {
+	case strings.Contains(typ, "ld+json"):
+		g.ld.add(content(n))
+	case n.FirstChild != nil && len(g.scripts) < 60:
+		g.scripts = append(g.scripts, n)
 	}
 }
 
@@ -86,17 +156,97 @@ func (g *gathered) metaElement(n *html.Node) {
 			if _, ok := g.meta[name]; !ok {
 				g.meta[name] = value
 			}
+			if list := g.many[name]; len(list) < 10 {
+				g.many[name] = append(list, value)
+			}
 		}
 	}
 }
 
-func (g *gathered) itemprop(n *html.Node) {
-	switch prop := attr(n, "itemprop"); prop {
-	case "datePublished", "dateModified":
-		if g.props[prop] == "" {
-			g.props[prop] = cmp.Or(attr(n, "datetime"), attr(n, "content"))
+// attributes reads the dates and credits that an element carries.
+func (g *gathered) attributes(n *html.Node, h hint) hint {
+	prop := ""
+	for _, a := range n.Attr {
+		switch a.Key {
+		case "class", "id":
+			h |= g.hints(a.Val)
+		case "itemprop", "property":
+			prop += a.Val + " "
 		}
 	}
+	for _, a := range n.Attr {
+		if len(a.Val) < 6 || len(a.Val) > 60 || a.Val[0] < '0' || strings.IndexByte(a.Val, '0') < 0 && strings.IndexByte(a.Val, '1') < 0 && strings.IndexByte(a.Val, '2') < 0 {
+			continue
+		}
+		switch a.Key {
+		case "datetime", "content":
+			if n.Data == "time" || strings.Contains(prop, "date") {
+				g.date(a.Val, fromTime, h|propHint(prop))
+			}
+		case "title":
+			if n.Data == "abbr" || h&dateWord != 0 {
+				g.date(a.Val, fromTime, h|propHint(prop))
+			}
+		case "data-timestamp", "data-time", "data-date", "data-datetime", "data-published", "data-publish-date", "data-utime", "data-pubdate":
+			g.date(a.Val, fromData, h)
+		}
+	}
+	switch {
+	case prop == "":
+	case strings.Contains(prop, "author") || strings.Contains(prop, "dc:creator"):
+		h |= authorWord
+		g.credit(n, fromProp, h)
+	default:
+		h |= propHint(prop)
+	}
+	if n.Data == "time" {
+		h |= timeElement
+		if _, ok := attrOK(n, "pubdate"); ok {
+			h |= publishedWord
+		}
+	}
+	if h&authorWord != 0 && n.Data != "body" && n.Data != "article" && n.Data != "main" && g.own(n)&authorWord != 0 {
+		g.credit(n, fromClass, h)
+	}
+	return h
+}
+
+// own is what an element's class and id themselves say.
+func (g *gathered) own(n *html.Node) hint {
+	return g.hints(attr(n, "class")) | g.hints(attr(n, "id"))
+}
+
+func propHint(prop string) hint {
+	switch {
+	case strings.Contains(prop, "datePublished") || strings.Contains(prop, "dateCreated") || strings.Contains(prop, "dc:date"):
+		return publishedProp | dateWord
+	case strings.Contains(prop, "dateModified"):
+		return modifiedWord | dateWord
+	}
+	return 0
+}
+
+// headText is the text of a heading, its parts set apart.
+func headText(n *html.Node) string { return line(spaced(n)) }
+
+// paid says whether the page is not free, as it says itself.
+func (g *gathered) paid() bool {
+	if g.ld.paid {
+		return true
+	}
+	for _, name := range []string{"article:content_tier", "content_tier", "lp:paywall", "isaccessibleforfree", "cxenseparse:paywall", "cxenseparse:recs:paywall", "og:article:content_tier", "paywall", "tp:access"} {
+		switch strings.ToLower(g.meta[name]) {
+		case "locked", "metered", "paid", "premium", "hard", "subscriber":
+			return true
+		case "true", "yes", "1":
+			return name != "isaccessibleforfree"
+		case "false":
+			if name == "isaccessibleforfree" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // first is the first of the named meta values that is not empty.
@@ -131,12 +281,17 @@ func (g *gathered) absolute(page, ref string) string {
 }
 
 func attr(n *html.Node, key string) string {
+	v, _ := attrOK(n, key)
+	return v
+}
+
+func attrOK(n *html.Node, key string) (string, bool) {
 	for _, a := range n.Attr {
 		if a.Key == key && a.Namespace == "" {
-			return a.Val
+			return a.Val, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // content is the bare text inside an element that holds only text.
@@ -150,6 +305,33 @@ func content(n *html.Node) string {
 			b.WriteString(c.Data)
 		}
 	}
+	return b.String()
+}
+
+// spaced is the text below an element with a space between any two elements',
+// but none before the punctuation that joins them.
+func spaced(n *html.Node) string {
+	var b strings.Builder
+	apart := false // a border lies between what is written and what follows
+	var walk func(n *html.Node)
+	walk = func(n *html.Node) {
+		for c := n.FirstChild; c != nil && b.Len() < 2000; c = c.NextSibling {
+			switch {
+			case c.Type == html.TextNode:
+				if apart && !strings.HasPrefix(c.Data, ":") && !strings.HasPrefix(c.Data, ",") {
+					b.WriteByte(' ')
+				}
+				apart = false
+				b.WriteString(c.Data)
+			case c.Type == html.ElementNode && !unseen(c):
+				border := blocks[c.Data] != breakNone || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
+				apart = apart || border
+				walk(c)
+				apart = apart || border
+			}
+		}
+	}
+	walk(n)
 	return b.String()
 }
 

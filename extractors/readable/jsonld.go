@@ -2,6 +2,7 @@ package readable
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -16,11 +17,16 @@ const ldDepth = 6
 type linked struct {
 	headline, body, summary string
 	authors                 []string
-	published, modified     string
+	ids                     []string          // of authors that are told elsewhere
+	names                   map[string]string // by @id
+	dates                   []string          // when it was published, the surest first
+	page                    string            // the date of the page that the article is on
+	modified                string
 	lang, section, image    string
 	site, url               string
 	paid                    bool // isAccessibleForFree is false
 	found                   bool
+	news                    bool // the type is one of news
 }
 
 // add reads the content of one script element. What isn't JSON is passed over.
@@ -45,8 +51,19 @@ func (l *linked) walk(v any, depth int) {
 			l.walk(e, depth+1)
 		}
 	case map[string]any:
-		if isArticleType(x["@type"]) {
+		if id, ok := x["@id"].(string); ok && len(l.names) < 200 {
+			if name := ldText(x["name"]); name != "" {
+				if l.names == nil {
+					l.names = make(map[string]string)
+				}
+				l.names[id] = name
+			}
+		}
+		switch {
+		case isArticleType(x["@type"]):
 			l.take(x)
+		case len(l.dates) == 0 && l.page == "":
+			l.page = ldText(x["datePublished"])
 		}
 		for _, k := range []string{"@graph", "mainEntity", "mainEntityOfPage", "hasPart"} {
 			if e, ok := x[k]; ok {
@@ -65,6 +82,7 @@ func (l *linked) take(x map[string]any) {
 		return
 	}
 	l.found = true
+	l.news = l.news || isNewsType(x["@type"]) || isNewsType(x["publisher"])
 	set := func(field *string, v string) {
 		if *field == "" {
 			*field = v
@@ -73,23 +91,66 @@ func (l *linked) take(x map[string]any) {
 	set(&l.headline, headline)
 	set(&l.body, ldText(x["articleBody"]))
 	set(&l.summary, ldText(x["description"]))
-	set(&l.published, ldText(x["datePublished"]))
-	set(&l.published, ldText(x["dateCreated"]))
+	if len(l.dates) == 0 {
+		if s := cmp.Or(ldText(x["datePublished"]), ldText(x["dateCreated"])); s != "" {
+			l.dates = append(l.dates, s)
+		}
+	}
 	set(&l.modified, ldText(x["dateModified"]))
 	set(&l.lang, ldText(x["inLanguage"]))
 	set(&l.section, ldText(first(x["articleSection"])))
 	set(&l.image, ldURL(x["image"]))
 	set(&l.site, ldText(x["publisher"]))
 	set(&l.url, ldURL(x["url"]))
-	if len(l.authors) == 0 {
-		l.authors = ldNames(x["author"])
+	if len(l.authors) == 0 && len(l.ids) == 0 {
+		l.authors, l.ids = ldNames(x["author"]), ldIDs(x["author"])
+		if len(l.authors) == 0 && len(l.ids) == 0 {
+			l.authors, l.ids = ldNames(x["creator"]), ldIDs(x["creator"])
+		}
 	}
-	switch free := x["isAccessibleForFree"].(type) {
+	l.paid = l.paid || isFalse(x["isAccessibleForFree"]) || isFalse(x["isAccessibleForfree"])
+}
+
+// people are the names of the authors.
+func (l *linked) people() []string {
+	names := l.authors
+	for _, id := range l.ids {
+		if n := l.names[id]; n != "" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// ldIDs are the authors that stand elsewhere in the script.
+func ldIDs(v any) []string {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	var ids []string
+	for _, e := range list {
+		if m, ok := e.(map[string]any); ok && m["name"] == nil {
+			if id, ok := m["@id"].(string); ok {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// isFalse reads a truth value in the spellings of pages.
+func isFalse(v any) bool {
+	switch x := v.(type) {
 	case bool:
-		l.paid = l.paid || !free
+		return !x
 	case string:
-		l.paid = l.paid || strings.EqualFold(free, "false")
+		x = strings.ToLower(strings.TrimSpace(x))
+		return x == "false" || x == "no" || x == "0" || strings.HasSuffix(x, "/false")
+	case float64:
+		return x == 0
 	}
+	return false
 }
 
 func isArticleType(v any) bool {
@@ -100,6 +161,20 @@ func isArticleType(v any) bool {
 		if slices.ContainsFunc(x, isArticleType) {
 			return true
 		}
+	}
+	return false
+}
+
+// isNewsType says whether a type is NewsArticle or one of its kinds, or a thing
+// is a news organization.
+func isNewsType(v any) bool {
+	switch x := v.(type) {
+	case string:
+		return strings.HasSuffix(x, "NewsArticle") || x == "LiveBlogPosting" || x == "NewsMediaOrganization"
+	case map[string]any:
+		return isNewsType(x["@type"])
+	case []any:
+		return slices.ContainsFunc(x, isNewsType)
 	}
 	return false
 }

@@ -1,8 +1,6 @@
 package readable
 
 import (
-	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -13,23 +11,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/newswatch/newswatch/extractors/readable/readabletest"
 )
 
 var (
 	update = flag.Bool("update", false, "write the golden table anew")
 	all    = flag.Bool("all", false, "measure every page, print the table, compare nothing")
 )
-
-// A goldPage is a line of articles/pages.jsonl.
-type goldPage struct {
-	Set, ID, Path, URL, Body, Title, Date, Lang string
-	Author                                      any
-	W, WO                                       []string
-}
 
 // corpus is the folder of the test data. Without it the test is skipped,
 // except in CI, where its absence is a failure.
@@ -42,27 +34,13 @@ func corpus(t testing.TB) string {
 		}
 		t.Skip("NEWSWATCH_CORPORA is not set: no corpora to measure on")
 	}
-	return filepath.Join(dir, "articles")
+	return dir
 }
 
-func goldPages(t testing.TB) []goldPage {
+func goldPages(t testing.TB) []readabletest.Page {
 	t.Helper()
-	f, err := os.Open(filepath.Join(corpus(t), "pages.jsonl"))
+	pages, err := readabletest.Pages(corpus(t))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var pages []goldPage
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 16<<20)
-	for sc.Scan() {
-		var p goldPage
-		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, p)
-	}
-	if err := sc.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return pages
@@ -87,7 +65,6 @@ func TestQuality(t *testing.T) {
 	if !*all {
 		pages = sample(pages, 16)
 	}
-	dir := corpus(t)
 	scores := make(map[string]*score)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -100,7 +77,7 @@ func TestQuality(t *testing.T) {
 					return
 				}
 				p := pages[i]
-				body, err := os.ReadFile(filepath.Join(dir, p.Path))
+				body, err := os.ReadFile(p.Path)
 				if err != nil {
 					t.Error(err)
 					return
@@ -142,12 +119,12 @@ func TestQuality(t *testing.T) {
 }
 
 // sample takes at most n pages of each set, evenly spread.
-func sample(pages []goldPage, n int) []goldPage {
-	bySet := make(map[string][]goldPage)
+func sample(pages []readabletest.Page, n int) []readabletest.Page {
+	bySet := make(map[string][]readabletest.Page)
 	for _, p := range pages {
 		bySet[p.Set] = append(bySet[p.Set], p)
 	}
-	var out []goldPage
+	var out []readabletest.Page
 	for _, set := range bySet {
 		for i := range min(n, len(set)) {
 			out = append(out, set[i*len(set)/min(n, len(set))])
@@ -156,7 +133,7 @@ func sample(pages []goldPage, n int) []goldPage {
 	return out
 }
 
-func (s *score) add(t *testing.T, p goldPage, got Page, err error) {
+func (s *score) add(t *testing.T, p readabletest.Page, got Page, err error) {
 	s.pages++
 	if err != nil {
 		s.failed++
@@ -164,7 +141,7 @@ func (s *score) add(t *testing.T, p goldPage, got Page, err error) {
 	}
 	if p.Body != "" {
 		s.bodies++
-		pr, re, same := shingles(p.Body, got.Text)
+		pr, re, same := readabletest.Compare(p.Body, got.Text)
 		s.precision += int64(pr * 1e9) // whole numbers add up the same in any order
 		s.recall += int64(re * 1e9)
 		if *all && (pr < .5 || re < .5) {
@@ -174,18 +151,8 @@ func (s *score) add(t *testing.T, p goldPage, got Page, err error) {
 			s.identical++
 		}
 	}
-	text := strings.Join(strings.Fields(got.Text), " ")
-	for _, w := range p.W {
-		s.w++
-		if strings.Contains(text, strings.Join(strings.Fields(w), " ")) {
-			s.tp++
-		}
-	}
-	for _, w := range p.WO {
-		if strings.Contains(text, strings.Join(strings.Fields(w), " ")) {
-			s.fp++
-		}
-	}
+	found, must, wrong := p.Segments(got.Text)
+	s.tp, s.w, s.fp = s.tp+found, s.w+must, s.fp+wrong
 	if p.Title != "" {
 		s.titles++
 		if squeeze(p.Title) == squeeze(got.Title) {
@@ -194,7 +161,7 @@ func (s *score) add(t *testing.T, p goldPage, got Page, err error) {
 			t.Logf("TITLE %s\n want %q\n got  %q", p.Path, p.Title, got.Title)
 		}
 	}
-	if names := goldAuthors(p.Author); len(names) > 0 {
+	if names := p.Authors(); len(names) > 0 {
 		s.authors++
 		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(squeeze(got.Author), squeeze(n)) }) {
 			s.authorsSome++
@@ -208,75 +175,6 @@ func (s *score) add(t *testing.T, p goldPage, got Page, err error) {
 			t.Logf("DATE %s want %s got %s", p.Path, p.Date, got.Published)
 		}
 	}
-}
-
-func goldAuthors(v any) []string {
-	var names []string
-	switch x := v.(type) {
-	case string:
-		for n := range strings.FieldsFuncSeq(x, func(r rune) bool { return r == ';' || r == ',' }) {
-			names = append(names, strings.TrimSpace(n))
-		}
-	case []any:
-		for _, e := range x {
-			names = append(names, goldAuthors(e)...)
-		}
-	}
-	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
-}
-
-// shingles is scrapinghub's measure of a text: precision and recall over the
-// multisets of 4 tokens, and whether the two are the same token for token.
-// Tokens are runs of word characters; wide characters are tokens of their own.
-func shingles(want, got string) (precision, recall float64, same bool) {
-	a, b := metricTokens(want), metricTokens(got)
-	same = slices.Equal(a, b)
-	count := make(map[string]int)
-	na := eachShingle(a, func(s string) { count[s]++ })
-	tp := 0
-	nb := eachShingle(b, func(s string) {
-		if count[s] > 0 {
-			count[s]--
-			tp++
-		}
-	})
-	if na > 0 {
-		recall = float64(tp) / float64(na)
-	}
-	if nb > 0 {
-		precision = float64(tp) / float64(nb)
-	}
-	return precision, recall, same
-}
-
-func eachShingle(tokens []string, f func(string)) int {
-	if len(tokens) == 0 {
-		return 0
-	}
-	n := max(1, len(tokens)-3)
-	for i := range n {
-		f(strings.Join(tokens[i:min(len(tokens), i+4)], " "))
-	}
-	return n
-}
-
-func metricTokens(s string) []string {
-	var out []string
-	start := -1
-	for i, r := range s + " " {
-		word := r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r)
-		cjk := r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
-		if start >= 0 && (!word || cjk) {
-			out = append(out, s[start:i])
-			start = -1
-		}
-		if cjk {
-			out = append(out, string(r))
-		} else if word && start < 0 {
-			start = i
-		}
-	}
-	return out
 }
 
 func table(scores map[string]*score) string {

@@ -6,9 +6,10 @@
 // answer. It owns no subjects or keys.
 //
 // A page is parsed once, with scripting off. One walk gathers the metadata
-// (JSON-LD, meta, link), the consent containers are cut away, readability picks
-// the body from the same tree, and one renderer makes text of it, whether the
-// HTML came from a page or from a feed.
+// (JSON-LD, meta, link), the consent containers are cut away, and a second walk
+// makes text blocks, of which two forests of decision trees choose the article's
+// (internal/content). Only where that finds next to nothing are the page's
+// JSON-LD, its plain paragraphs and readability asked.
 package readable
 
 import (
@@ -25,9 +26,11 @@ var (
 
 // Ways the text was found, as they stand in [Page.Method].
 const (
+	MethodBlocks      = "blocks"      // text blocks judged by this package
 	MethodReadability = "readability" // the readability algorithm
 	MethodParagraphs  = "paragraphs"  // the paragraphs of article or main
 	MethodJSONLD      = "jsonld"      // articleBody of the page's JSON-LD
+	MethodRules       = "rules"       // the source's own selectors
 	MethodNone        = "none"        // no text was found
 )
 
@@ -38,6 +41,8 @@ const (
 	NotePaywall   = "paywall"   // the page says that it isn't free
 	NoteTruncated = "truncated" // cut at the limit on bytes
 	NoteTooMany   = "too_many_nodes"
+	NoteVoter     = "voter_panic"     // the page broke another way to the text
+	NoteRules     = "rules_unmatched" // a selector of the source's rules selects nothing here
 )
 
 // Options is what is known of a page before it is read. All may be empty.
@@ -52,6 +57,17 @@ type Options struct {
 
 	// Now bounds dates: later ones are not believed. Zero: no bound.
 	Now time.Time
+
+	// Feed is the plain text that the feed gave of the article, its content or
+	// its summary: evidence for the body.
+	Feed string
+
+	// Rules are the source's own selectors; nil: none.
+	Rules *Rules
+
+	// Known reports a text block, by its digest, that is known to stand on
+	// several pages of the host: it is left out. Nil: none is known.
+	Known func(block uint64) bool
 
 	MaxBytes int // bytes read of the page; 0: 10 MiB
 	MaxNodes int // nodes above which only the linear extraction runs; 0: 200,000
@@ -72,6 +88,14 @@ type Page struct {
 	Site      string // name of the site
 	Section   string
 	Charset   string   // that the bytes were decoded from
+	AMP       string   // absolute address of its AMP form
+	Paywall   bool     // the page says that it isn't free
 	Method    string   // MethodReadability…
 	Notes     []string // NoteEmpty…
+
+	// Confidence is how sure the text is, from 0 to 1.
+	Confidence float64
+	// Blocks are the digests of the text blocks that were considered as body,
+	// for learning what recurs on a host, see [Options.Known].
+	Blocks []uint64
 }

@@ -3,6 +3,8 @@ package readable
 import (
 	"strings"
 	"unicode"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 const (
@@ -170,37 +172,34 @@ func creditLine(l string, n int) bool {
 
 // repeats says whether the text after it says all of a short block again.
 func repeats(block string, after []string) bool {
-	ws := words(block)
+	ws := textblocks.HashWords(block)
 	if len(ws) < 5 || len(ws) > 120 {
 		return false
 	}
-	rest := strings.Join(words(strings.Join(after[:min(len(after), 12)], " ")), " ")
-	found, total := 0, 0
+	type three [3]uint64
+	found := make(map[three]bool, len(ws))
 	for i := 0; i+3 <= len(ws); i++ {
-		total++
-		if strings.Contains(rest, strings.Join(ws[i:i+3], " ")) {
-			found++
+		found[three(ws[i:])] = false
+	}
+	for _, b := range after[:min(len(after), 12)] {
+		rest := textblocks.HashWords(b)
+		for i := 0; i+3 <= len(rest); i++ {
+			if _, ok := found[three(rest[i:])]; ok {
+				found[three(rest[i:])] = true
+			}
 		}
 	}
-	return float64(found) >= coveredShare*float64(total)
+	n := 0
+	for _, ok := range found {
+		if ok {
+			n++
+		}
+	}
+	return float64(n) >= coveredShare*float64(len(found))
 }
 
-// furniture is the words of dates and bylines in the languages most read here.
-var furniture = set(`
-	jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november dec december
-	mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday
-	am pm est edt cst cdt pst pdt gmt utc bst cet cest ist msk et pt a m p
-	by written updated update published posted last modified first created on at and in min mins minute minutes hour hours day days ago read time
-	from staff reporter correspondent editor photo photos image share print email comments comment
-	января февраля марта апреля мая июня июля августа сентября октября ноября декабря янв фев мар апр июн июл авг сен сент окт ноя дек
-	понедельник вторник среда четверг пятница суббота воскресенье сегодня вчера г года в мск обновлено опубликовано автор текст фото
-	січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
-	januar februar märz april mai juni juli oktober dezember uhr von am um aktualisiert veröffentlicht stand montag dienstag mittwoch donnerstag freitag samstag sonntag
-	janvier février mars avril juin juillet août septembre octobre novembre décembre publié mis à jour le par à lundi mardi mercredi jeudi vendredi samedi dimanche
-	enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre publicado actualizado por el de a las hora
-	gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre pubblicato aggiornato di il alle ore
-	年 月 日 时 時 分 秒 星 期 周 来 源 來 发 發 布 表 于 於 作 者 编 編 辑 輯 责 責 任 记 記 更 新 时 间 間 上 午 下 点 點 字 号 號 大 中 小 评 论 分 享 到 阅 读 閱 讀 人 参 与 打 印
-	오전 오후 입력 수정 기자`)
+// furniture is the words of dates and bylines.
+var furniture = set(textblocks.DateWords)
 
 func set(list string) map[string]bool {
 	m := make(map[string]bool)

@@ -2,34 +2,48 @@ package readable
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// separators stand between the title of an article and the name of its site.
-var separators = []string{" | ", " - ", " – ", " — ", " :: ", " » ", " · ", " / ", "_", "｜", "|", "-", "—", " : "}
+// separators stand between the title of an article and the name of its site,
+// its section, its author; the wide ones first.
+var separators = []string{" | ", " - ", " – ", " — ", " :: ", " » ", " « ", " › ", " · ", " • ", " / ", " > ", " ~ ", " ǀ ", " : ", "｜", "ㅣ", "：", "|", "_", "-", "—", "–"}
 
-// chooseTitle takes what most places of the page agree on: the heading that
-// the reader sees where it is also in the metadata, else the metadata without
-// the site's name.
+// narrowFrom is the first of the separators that also stand within words.
+const narrowFrom = 20
+
+// chooseTitle takes what most places of the page agree on. A page of news is
+// called what its metadata say that it be called elsewhere; any other page what
+// the heading says that the reader sees, where the metadata has it too. Either
+// without the site's name.
 func (g *gathered) chooseTitle(hint, site string) string {
-	og := trimSite(g.first("og:title", "twitter:title", "parsely-title", "sailthru.title", "dc.title"), site, g.title)
-	headline := line(trimSite(g.ld.headline, site, g.title))
+	names := g.siteNames(site)
+	og := g.trimTitle(g.first("og:title", "twitter:title", "parsely-title", "sailthru.title", "dc.title"), names, true)
+	headline := g.trimTitle(line(g.ld.headline), names, true)
+	told := cmp.Or(og, headline)
+	if isSite(told, names) {
+		told = ""
+	}
+	if told != "" && g.isNews() {
+		return told
+	}
 	for _, h := range g.heads {
-		if utf8.RuneCountInString(h) < 4 || sameTitle(h, site) {
+		if utf8.RuneCountInString(h) < 4 || isSite(h, names) {
 			continue
 		}
 		for _, other := range []string{og, headline, hint, g.title} {
-			if other != "" && (sameTitle(h, other) || startsTitle(other, h)) {
+			if startsTitle(other, h) {
 				return h
 			}
 		}
 	}
-	if t := cmp.Or(og, headline); t != "" && !sameTitle(t, site) {
-		return t
+	if told != "" {
+		return told
 	}
-	if t := trimSite(g.title, site, ""); t != "" && !sameTitle(t, site) {
+	if t := g.trimTitle(g.title, names, false); t != "" && !isSite(t, names) {
 		return t
 	}
 	if len(g.heads) == 1 {
@@ -38,26 +52,132 @@ func (g *gathered) chooseTitle(hint, site string) string {
 	return cmp.Or(hint, g.title)
 }
 
-// trimSite takes the site's name off the end of a title. Where the name is not
-// known it is what follows the last wide separator, if it is short and other,
-// the page's title element, is no witness to the contrary.
-func trimSite(title, site, other string) string {
+// isNews says whether the page calls itself news, and so tells its title for
+// others to quote: on other pages it is written for search engines.
+func (g *gathered) isNews() bool {
+	return g.ld.news || g.meta["news_keywords"] != "" ||
+		g.ld.found && g.meta["og:type"] == "article" && g.meta["article:section"] != ""
+}
+
+// siteNames are the names that the page gives its site, squeezed, and its host.
+func (g *gathered) siteNames(site string) []string {
+	host := strings.TrimPrefix(g.host, "www.")
+	label := host
+	if i := strings.LastIndexByte(label, '.'); i > 0 {
+		label = label[:i]
+		for _, second := range []string{".co", ".com", ".org", ".net", ".gov", ".ac"} {
+			label = strings.TrimSuffix(label, second)
+		}
+		label = label[strings.LastIndexByte(label, '.')+1:]
+	}
+	var names []string
+	for _, s := range []string{site, g.meta["og:site_name"], g.ld.site, g.meta["application-name"], g.meta["twitter:site"], g.meta["apple-mobile-web-app-title"], host, label} {
+		if s = squeeze(s); utf8.RuneCountInString(s) >= 2 {
+			names = append(names, s)
+		}
+	}
+	return names
+}
+
+// isSite says whether a text is the name of the site.
+func isSite(s string, names []string) bool {
+	return slices.Contains(names, squeeze(s))
+}
+
+// namesSite says whether a segment of a title is the name of the site, with
+// more to it or less.
+func namesSite(s string, names []string) bool {
+	s = squeeze(s)
+	if s == "" {
+		return false
+	}
+	return slices.ContainsFunc(names, func(n string) bool {
+		return s == n || len(n) >= 4 && strings.HasPrefix(s, n) && len(s) <= len(n)+24 ||
+			len(s) >= 4 && (strings.HasPrefix(n, s) || strings.HasSuffix(n, s))
+	})
+}
+
+// trimTitle takes the site's name and what follows it off the end of a title,
+// and with it the section's. Where the name is not known it is what another
+// place of the page leaves out, or, where none is asked, what follows the last
+// wide separator, if it is short.
+func (g *gathered) trimTitle(title string, names []string, told bool) string {
 	title = strings.TrimSpace(title)
-	for _, sep := range separators {
-		i := strings.LastIndex(title, sep)
-		if i <= 0 {
-			continue
+	whole := title
+	var sections []string
+	for _, s := range []string{g.meta["article:section"], g.meta["content_category"], g.meta["section"], g.meta["category"], g.ld.section} {
+		if s = squeeze(s); s != "" {
+			sections = append(sections, s)
 		}
-		head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):])
-		if site != "" && (sameTitle(tail, site) || startsTitle(tail, site) || startsTitle(site, tail)) {
-			return trimSite(head, site, other)
+	}
+	for range 3 {
+		title = trimSite(title, names, sections, title != whole)
+	}
+	for _, w := range append([]string{line(g.ld.headline)}, g.heads...) {
+		if rest, ok := strings.CutPrefix(title, w); ok && utf8.RuneCountInString(w) >= 15 {
+			if n, _ := separator(rest); n > 0 {
+				return w
+			}
 		}
-		narrow := strings.TrimSpace(sep) == sep && sep != "_" && sep != "｜" && sep != "|"
-		if !narrow && other == "" && Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
-			return head
+	}
+	if title != whole || told {
+		return title
+	}
+	for _, sep := range separators[:narrowFrom] {
+		if i := strings.LastIndex(title, sep); i > 0 {
+			head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):])
+			if Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
+				return head
+			}
 		}
 	}
 	return title
+}
+
+// trimSite takes off a title its site's name and what follows it, the name of a
+// section at its end, and the site's name that it begins with. After the site's
+// name any separator sets the section apart, before only a wide one: a hyphen
+// stands within words too.
+func trimSite(title string, names, sections []string, after bool) string {
+	start := 0 // of the segment
+	for i := range title {
+		if i < start {
+			continue
+		}
+		n, wide := separator(title[i:])
+		if n == 0 {
+			continue
+		}
+		if start == 0 && wide && isSite(title[:i], names) {
+			return strings.TrimSpace(title[i+n:])
+		}
+		end := len(title)
+		if wide {
+			for j := i + n; j < len(title); j++ {
+				if m, wide := separator(title[j:]); m > 0 && wide {
+					end = j
+					break
+				}
+			}
+		}
+		tail := title[i+n : end]
+		if i > 0 && (isSite(tail, names) || wide && namesSite(tail, names) || (wide || after) && end == len(title) && slices.Contains(sections, squeeze(tail))) {
+			return strings.TrimSpace(title[:i])
+		}
+		start = i + n
+	}
+	return title
+}
+
+// separator is the length of the separator that a text begins with, 0 for
+// none; a wide one does not stand within words.
+func separator(s string) (n int, wide bool) {
+	for k, sep := range separators {
+		if strings.HasPrefix(s, sep) {
+			return len(sep), k < narrowFrom
+		}
+	}
+	return 0, false
 }
 
 func sameTitle(a, b string) bool {

@@ -36,14 +36,15 @@ func (f Failure) String() string {
 
 // Check runs the tests of the entities and returns those that fail, in order. A
 // test text is taken as the text of an article without title in an unknown
-// language; a mention nested in another entity's does not count.
+// language; a mention nested in another entity's, or at less than even odds, does
+// not count.
 func Check(m *Matcher, entities []catalog.Entity) []Failure {
 	var failures []Failure
 	check := func(id, text string, want bool) {
 		mentions := m.Tag("", text, "")
 		got := false
 		for _, x := range mentions {
-			got = got || x.Entity == id && !x.Nested
+			got = got || x.Entity == id && x.Counts()
 		}
 		if got != want {
 			failures = append(failures, Failure{id, text, want, mentions})

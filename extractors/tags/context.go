@@ -19,18 +19,18 @@ const (
 // end of a field. It returns the rule that blocks it, with the word that did where
 // there is one; empty: none.
 func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word string) {
-	r := t.m.names[id].rules
+	r := t.m.rules[id]
 	if len(r.must) > 0 && !t.mustHolds(id) {
 		return blockMust, ""
 	}
-	if len(r.near)+len(r.not) == 0 {
+	if len(r.near)+len(r.not)+len(r.compounds) == 0 {
 		return "", ""
 	}
-	before, after := t.around(which, start, end)
-	if len(r.near) > 0 && has(before, r.near) == "" && has(after, r.near) == "" {
+	a := t.around(which, start, end)
+	if len(r.near) > 0 && has(a.before, r.near) == "" && has(a.after, r.near) == "" {
 		return blockNear, ""
 	}
-	if word = cmp.Or(has(before, r.not), has(after, r.not)); word != "" {
+	if word = cmp.Or(has(a.before, r.not), has(a.after, r.not), a.compound(r.compounds)); word != "" {
 		return blockNot, word
 	}
 	return "", ""
@@ -40,7 +40,7 @@ func (t *tagger) contextHolds(id int32, which, start, end int) (blocks, word str
 func (t *tagger) mustHolds(id int32) bool {
 	holds, known := t.musts[id]
 	if !known {
-		must := t.m.names[id].rules.must
+		must := t.m.rules[id].must
 		holds = has(t.terms(inTitle), must) != "" || has(t.terms(inText), must) != ""
 		if t.musts == nil {
 			t.musts = make(map[int32]bool)
@@ -60,9 +60,31 @@ func (t *tagger) terms(which int) []textnorm.Token {
 	return f.terms
 }
 
-// around is the words near a name, on either side: those of its sentence, and at
-// least nearWords where the field has them.
-func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) {
+// surroundings are the words near a name, on either side, and all of them with
+// those of the name.
+type surroundings struct {
+	before, after, all []textnorm.Token
+}
+
+// compound is the first of the phrases that the name is a part of, as the catalog
+// has it (升华为 is not 华为); empty: of none.
+func (s surroundings) compound(phrases []phrase) string {
+	first, last := len(s.before), len(s.all)-len(s.after)
+	for _, p := range phrases {
+		n := len(p.terms)
+		for i := max(0, first-n+1); i < last && i+n <= len(s.all); i++ {
+			inside := first <= i && i+n <= last // the name holds the phrase, and says nothing of itself
+			if !inside && p.at(s.all[i:]) {
+				return p.text
+			}
+		}
+	}
+	return ""
+}
+
+// around is the surroundings of a name: the words of its sentence, and at least
+// nearWords where the field has them.
+func (t *tagger) around(which, start, end int) surroundings {
 	terms, source := t.terms(which), t.fields[which].source
 	first, _ := slices.BinarySearchFunc(terms, start, func(k textnorm.Token, at int) int { return k.End - at - 1 })
 	last, _ := slices.BinarySearchFunc(terms, end, func(k textnorm.Token, at int) int { return k.Start - at })
@@ -83,7 +105,7 @@ func (t *tagger) around(which, start, end int) (before, after []textnorm.Token) 
 		}
 		edge = k.End
 	}
-	return terms[lo:first], terms[last:hi]
+	return surroundings{terms[lo:first], terms[last:hi], terms[lo:hi]}
 }
 
 // endsSentence reports whether a sentence ends between two words.
@@ -95,15 +117,24 @@ func endsSentence(gap string) bool {
 // it; empty: none does.
 func has(terms []textnorm.Token, phrases []phrase) string {
 	for _, p := range phrases {
-		for i := 0; i+len(p.terms) <= len(terms); i++ {
-			k := 0
-			for k < len(p.terms) && terms[i+k].Term == p.terms[k] {
-				k++
-			}
-			if k == len(p.terms) {
+		for i := range terms {
+			if p.at(terms[i:]) {
 				return p.text
 			}
 		}
 	}
 	return ""
+}
+
+// at reports whether the terms begin with the phrase.
+func (p phrase) at(terms []textnorm.Token) bool {
+	if len(terms) < len(p.terms) {
+		return false
+	}
+	for k, want := range p.terms {
+		if terms[k].Term != want {
+			return false
+		}
+	}
+	return true
 }

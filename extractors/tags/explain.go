@@ -32,6 +32,7 @@ const (
 	blockNot      = "not"
 	blockMust     = "must"
 	blockSurname  = "surname without the full name"
+	blockShort    = "short form without the full name"
 	blockNearer   = "surname: another person of that name is named nearer"
 	blockSurer    = "another entity has this name more surely"
 	blockOverlap  = "overlaps "
@@ -103,7 +104,7 @@ func progress(why string) int {
 	switch {
 	case strings.HasPrefix(why, blockInside), strings.HasPrefix(why, blockOverlap):
 		return 4
-	case strings.HasPrefix(why, blockSurname), why == blockNearer, why == blockSurer:
+	case strings.HasPrefix(why, blockSurname), why == blockShort, why == blockNearer, why == blockSurer:
 		return 3
 	case strings.HasPrefix(why, blockNear), strings.HasPrefix(why, blockNot), strings.HasPrefix(why, blockMust):
 		return 2
@@ -155,7 +156,7 @@ func (t *tagger) blockContext(h hit, why, word string) {
 	if !t.asks(h.name) {
 		return
 	}
-	switch r := t.m.names[h.name].rules; why {
+	switch r := t.m.rules[h.name]; why {
 	case blockNear:
 		word = "none of " + listed(r.near)
 	case blockMust:

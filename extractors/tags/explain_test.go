@@ -100,3 +100,20 @@ func entitiesOf(mentions []pipeline.Mention, n int) []string {
 	}
 	return ids
 }
+
+// FuzzExplain: of any text and any entity of the starter catalog Explain agrees
+// with Tag.
+func FuzzExplain(f *testing.F) {
+	entities := catalog.Starter().Entities
+	m, _ := Compile(entities)
+	for i, e := range entities {
+		for _, text := range append(e.Tests.Match, e.Tests.NoMatch...) {
+			f.Add(text, text, "", uint8(i))
+		}
+	}
+	f.Fuzz(func(t *testing.T, title, text, lang string, entity uint8) {
+		mentions := m.Tag(title, text, lang)
+		checkMentions(t, m, title, text, mentions)
+		checkExplain(t, m, title, text, lang, mentions, append(entitiesOf(mentions, 3), entities[int(entity)%len(entities)].ID))
+	})
+}

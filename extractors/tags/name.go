@@ -1,6 +1,7 @@
 package tags
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -41,28 +42,78 @@ const (
 // maxCaps is the longest acronym.
 const maxCaps = 0x7F
 
+// A ruleID is a rule in few bytes.
+type ruleID uint8
+
+const (
+	idExact ruleID = iota
+	idAcronym
+	idForm
+	idVariant
+	idOrder
+	idInitial
+	idSurname
+)
+
+var ruleNames = [...]string{ruleExact, ruleAcronym, ruleForm, ruleVariant, ruleOrder, ruleInitial, ruleSurname}
+
+// How sure forms are that no grammar vouches for.
+const (
+	pluralConfidence = 0.85
+	wildConfidence   = 0.85
+)
+
 // name is a name of the catalog. There may be half a million.
 type name struct {
 	entity int32
-	at     int32  // its place among the names of the entity; -1: the entity's Name stands for it
-	rules  *rules // nil for most
+	at     int32 // its place among the names of the entity; -1: the entity's Name stands for it
 }
 
-// rules are what a name asks for beside its words.
+// pattern is one way to write a name. There may be millions.
+type pattern struct {
+	name  int32
+	next  int32 // the next pattern with the same stems; -1: none
+	words int32 // where its words begin in Matcher.words
+	n     uint8 // how many they are
+	rule  ruleID
+	flags uint8
+}
+
+// Flags of a pattern.
+const (
+	flagGated = 1 << iota // only where a full name of the entity is in the article
+	flagExact             // in the very capitals
+	flagCased             // some word wants something of the text's capitals
+)
+
+// rules are the words a name wants about it. Few names have any.
 type rules struct {
-	exact bool
-	shape string // of exact names: the case of each letter
-	near  []phrase
-	not   []phrase
-	must  []phrase
+	near []phrase
+	not  []phrase
+	must []phrase
+	// compounds are the not words that have the name in them: they block it only
+	// where it is a part of one, not in the vicinity.
+	compounds []phrase
 }
 
 // rulesOf is the rules of a name, nil where it has none.
-func rulesOf(n catalog.Name) *rules {
-	if !n.Exact && len(n.Near)+len(n.Not)+len(n.Must) == 0 {
+func rulesOf(n *catalog.Name) *rules {
+	if len(n.Near)+len(n.Not)+len(n.Must) == 0 {
 		return nil
 	}
-	return &rules{exact: n.Exact, shape: shape(n.Text), near: phrases(n.Near), not: phrases(n.Not), must: phrases(n.Must)}
+	r := &rules{near: phrases(n.Near), must: phrases(n.Must)}
+	var own []string
+	if names := phrases([]string{n.Text}); len(names) > 0 {
+		own = names[0].terms
+	}
+	for _, p := range phrases(n.Not) {
+		if len(p.terms) > len(own) && p.holds(own) {
+			r.compounds = append(r.compounds, p)
+		} else {
+			r.not = append(r.not, p)
+		}
+	}
+	return r
 }
 
 // A phrase is a context word or several, as the text's terms are.
@@ -71,32 +122,40 @@ type phrase struct {
 	text  string // as the catalog has it
 }
 
-// part is one word of a name.
-type part struct {
-	text   string // folded
-	want   byte
-	class  textnorm.Class
-	sep    byte   // before it: a space, or a comma
-	hyphen bool   // a hyphen follows
-	camel  []part // where it is written YotaPhone: its halves
+// holds reports whether the terms stand in the phrase.
+func (p phrase) holds(terms []string) bool {
+	for i := 0; i+len(terms) <= len(p.terms); i++ {
+		if slices.Equal(p.terms[i:i+len(terms)], terms) {
+			return len(terms) > 0
+		}
+	}
+	return false
 }
 
-// split takes a name apart into its words.
-func split(f *textnorm.Folded, text string) []part {
+// part is one word of a name.
+type part struct {
+	text  string // folded
+	want  byte
+	class textnorm.Class
+	sep   byte   // before it
+	wide  bool   // before it stands more than may stand inside a name
+	camel []part // where it is written YotaPhone: its halves
+}
+
+// appendParts takes a name apart into its words, which it appends to parts.
+func appendParts(parts []part, f *textnorm.Folded, text string) []part {
 	f.Fold(text)
-	var parts []part
+	folded := string(f.Text)
 	for i, w := range f.Words {
-		p := part{text: string(f.Text[w.Start:w.End]), class: w.Class, sep: ' '}
+		p := part{text: folded[w.Start:w.End], class: w.Class, sep: sepSoft}
 		s, e, _ := f.Source(int(w.Start), int(w.End))
 		p.want = want(w, text[s:e])
 		if i > 0 {
-			gap := string(f.Text[f.Words[i-1].End:w.Start])
-			if strings.Contains(gap, ",") {
-				p.sep = ','
+			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
+				p.sep, p.wide = sepSoft, true
 			}
-			parts[i-1].hyphen = gap == "-"
 		}
-		if w.Class&textnorm.Bounded == textnorm.Latin {
+		if w.Class&(textnorm.Bounded|textnorm.Upper|textnorm.Lower) == textnorm.Latin|textnorm.Upper|textnorm.Lower {
 			p.camel = camel(text[s:e])
 		}
 		parts = append(parts, p)
@@ -106,6 +165,9 @@ func split(f *textnorm.Folded, text string) []part {
 
 // want is what a word of a name, written so, wants of the text.
 func want(w textnorm.Word, written string) byte {
+	if w.Class&textnorm.Upper == 0 {
+		return wantNothing
+	}
 	letters := 0
 	for _, r := range written {
 		if textnorm.ClassOf(r)&(textnorm.Upper|textnorm.Lower) != 0 {
@@ -113,8 +175,6 @@ func want(w textnorm.Word, written string) byte {
 		}
 	}
 	switch {
-	case w.Class&textnorm.Upper == 0:
-		return wantNothing
 	case w.AllUpper() && letters >= 2 && utf8.RuneCountInString(written) <= maxCaps:
 		return wantCaps + byte(utf8.RuneCountInString(written))
 	case w.First&textnorm.Upper != 0:
@@ -179,32 +239,36 @@ func phrases(list []string) []phrase {
 	return out
 }
 
-// grammars tells how a name is inflected: as its language wants or, where none
+// tongueOf tells how a name is inflected: as its language wants or, where none
 // is given, the letters of a Cyrillic one; as both languages want where they
 // don't say.
-func grammars(n catalog.Name, parts []part) []grammar {
-	lang, _, _ := strings.Cut(strings.ToLower(n.Lang), "-")
+func tongueOf(lang string, parts []part) tongue {
 	switch lang {
 	case "ru":
-		return []grammar{russian}
+		return inRussian
 	case "uk", "be":
-		return []grammar{ukrainian}
+		return inUkrainian
 	case "pl":
-		return []grammar{polish}
+		return inPolish
 	case "":
 	default:
-		return nil
+		return noTongue
 	}
-	ru, uk := false, false
-	for _, p := range parts {
-		ru = ru || strings.ContainsAny(p.text, "ыэъ")
-		uk = uk || strings.ContainsAny(p.text, "іє'ґ")
+	cyrillic, ru, uk := false, false, false
+	for i := range parts {
+		if parts[i].class&textnorm.Cyrillic != 0 {
+			cyrillic = true
+			ru = ru || strings.ContainsAny(parts[i].text, "ыэъ")
+			uk = uk || strings.ContainsAny(parts[i].text, "іє'ґ")
+		}
 	}
 	switch {
+	case !cyrillic:
+		return noTongue
 	case ru && !uk:
-		return []grammar{russian}
+		return inRussian
 	case uk && !ru:
-		return []grammar{ukrainian}
+		return inUkrainian
 	}
-	return []grammar{russian, ukrainian}
+	return inEither
 }

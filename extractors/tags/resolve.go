@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"unicode/utf8"
 
+	"github.com/newswatch/newswatch/extractors/textnorm"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// license drops last names of persons whose full name is not in the article. Of
+// license drops last names of persons, and names of organizations without their
+// legal form, whose full name is not in the article. Of
 // several persons of that last name it is the one named last before it, else
 // first after it.
 func (t *tagger) license() {
@@ -40,7 +43,11 @@ func (t *tagger) license() {
 				continue
 			}
 			if h.dropped {
-				t.block(*h, blockSurname)
+				why := blockSurname
+				if h.rule != ruleSurname {
+					why = blockShort
+				}
+				t.block(*h, why)
 			} else if h.dropped = distance(full[t.m.names[h.name].entity], t.place(*h)) > best; h.dropped {
 				t.block(*h, blockNearer)
 			}
@@ -122,10 +129,25 @@ func round(c float32) float64 { return float64(int(c*100+0.5)) / 100 }
 // entities there, those found by more than a guess, each less surely.
 func (t *tagger) best() []hit {
 	entity := func(h hit) int32 { return t.m.names[h.name].entity }
+	for i := range t.hits {
+		h := &t.hits[i]
+		f := &t.fields[h.field]
+		h.just = f.style == plain && sameCaps(t.m.nameText(h.name), f.source[h.start:h.end])
+	}
+	justFirst := func(a, b hit) int {
+		switch {
+		case a.just == b.just:
+			return 0
+		case a.just:
+			return -1
+		}
+		return 1
+	}
 	slices.SortFunc(t.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end),
 			cmp.Compare(entity(a), entity(b)), cmp.Compare(b.conf, a.conf),
 			cmp.Compare(a.rule, b.rule), // acronym and exact before form
+			justFirst(a, b),
 			cmp.Compare(a.name, b.name))
 	})
 	hits := slices.CompactFunc(t.hits, func(a, b hit) bool {
@@ -143,12 +165,38 @@ func (t *tagger) best() []hit {
 	return out
 }
 
+// sameCaps reports whether two texts have capitals and small letters at the same
+// places of those that have either.
+func sameCaps(a, b string) bool {
+	const cased = textnorm.Upper | textnorm.Lower
+	next := func(s string) (textnorm.Class, string) {
+		for i, r := range s {
+			if c := textnorm.ClassOf(r) & cased; c != 0 {
+				return c, s[i+utf8.RuneLen(r):]
+			}
+		}
+		return 0, ""
+	}
+	for {
+		var x, y textnorm.Class
+		x, a = next(a)
+		y, b = next(b)
+		if x != y {
+			return false
+		}
+		if x == 0 {
+			return true
+		}
+	}
+}
+
 // shared is what is left of the confidence of a name that several entities have.
 const shared = 0.7
 
 // settle weighs the entities that have the same text as a name. One whose near
-// or must words are there goes before the others; a last name or an initial goes
-// after whole names.
+// or must words are there goes before the others; a last name, an initial or a
+// variant goes after whole names; of whole names those written just so go before
+// those in other capitals (WHO and Who), except where a headline has its own.
 func (t *tagger) settle(same []hit) []hit {
 	if len(same) == 1 {
 		return same
@@ -157,10 +205,13 @@ func (t *tagger) settle(same []hit) []hit {
 		switch h.rule {
 		case ruleContext:
 			return 3
-		case ruleInitial, ruleSurname:
+		case ruleInitial, ruleSurname, ruleVariant:
 			return 1
 		}
-		return 2
+		if h.just {
+			return 2
+		}
+		return 1
 	}
 	top := 0
 	for _, h := range same {

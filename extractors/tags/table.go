@@ -13,15 +13,23 @@ import (
 	"github.com/newswatch/newswatch/extractors/textnorm"
 )
 
-// Separators of canonical text: between words that may belong to one name, at a
-// comma, and where no name goes on.
+// Separators of canonical text. Names have them too, all but the last: a name has
+// in the text the kind of separator that it has itself.
 const (
-	sepSoft  = ' '
-	sepComma = ','
-	sepHard  = '\n'
+	sepSoft  = ' '  // a space, a hyphen and the like
+	sepPoint = '.'  // after an abbreviation (St. Louis), or where a sentence ends
+	sepComma = ','  // perhaps after a point (Co., Ltd.)
+	sepMark  = '('  // a bracket or another mark (AC/DC)
+	sepHard  = '\n' // no name goes on here
+
+	marks = " .,(" // from the weakest on: of several marks between two words the strongest counts
 )
 
-// table finds the longest of many forms at a place of canonical text.
+// isSep reports whether a byte of canonical text sets words apart.
+func isSep(c byte) bool { return c == sepHard || strings.IndexByte(marks, c) >= 0 }
+
+// table finds the longest of many forms at a place of canonical text: of names
+// with words of free scripts, which have no forms but themselves.
 //
 // It is no automaton but the forms in byte order, with a hash from their first
 // word (of free scripts: their first one or two characters) to the part of the
@@ -34,13 +42,14 @@ type table struct {
 	text   []byte   // all forms, one after the other
 	off    []uint32 // form i is text[off[i]:off[i+1]]
 	parent []int32  // the longest other form that is a prefix; -1: none
-	senses []uint32 // the senses of form i are senses[i] to senses[i+1]
+	first  []int32  // the first pattern of a form
 	extra  []uint8  // the words of a form after its first, and endsFree
 
 	bitmap []uint64
 	shift  uint
 	slots  []slot
 	short  bool // some form begins with a free word of one character
+	whole  bool // some form begins with a word that is matched whole
 }
 
 // endsFree marks a form that may be followed by anything.
@@ -50,16 +59,6 @@ const endsFree = 0x80
 type slot struct {
 	key    uint64
 	lo, hi uint32
-}
-
-// sense is one name's claim to a form.
-type sense struct {
-	name  int32
-	rule  string
-	conf  float32
-	wants string
-	lang  string
-	gated bool
 }
 
 const multiplier = 0x9E3779B97F4A7C15
@@ -93,36 +92,34 @@ func load(t []byte) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// entry is a form with one sense, before the table is built.
+// entry is a form of one pattern, before the table is built.
 type entry struct {
-	text  string
-	sense sense
+	text    string
+	pattern int32
 }
 
-// newTable builds the table of the entries and returns it with their senses in
-// its order.
-func newTable(entries []entry) (*table, []sense) {
+// newTable builds the table of the entries. Patterns of one form are linked.
+func newTable(entries []entry, patterns []pattern) *table {
 	t := &table{off: make([]uint32, 1, len(entries)+1)}
-	senses := make([]sense, 0, len(entries))
-	last := -1
+	last := ""
 	for _, i := range inOrder(entries) {
 		e := &entries[i]
-		if last < 0 || e.text != entries[last].text {
-			t.add(e.text, len(senses))
-		} else if s := &senses[len(senses)-1]; s.name == e.sense.name && s.lang == "" && s.wants == e.sense.wants && s.gated == e.sense.gated {
-			continue // the same name comes to the same form by a weaker rule
+		if n := len(t.first); n > 0 && e.text == last {
+			patterns[e.pattern].next = t.first[n-1]
+			t.first[n-1] = e.pattern
+			continue
 		}
-		senses = append(senses, e.sense)
-		last = int(i)
+		t.add(e.text, e.pattern)
+		last = e.text
 	}
-	t.senses = append(t.senses, uint32(len(senses)))
+	t.text, t.first, t.extra = slices.Clip(t.text), slices.Clip(t.first), slices.Clip(t.extra)
 	t.link()
 	t.hash()
-	return t, slices.Clip(senses)
+	return t
 }
 
-// inOrder is the places of the entries in order of text, name and confidence.
-// Most comparisons are of the first eight bytes, which stand beside the place.
+// inOrder is the places of the entries in order of text. Most comparisons are of
+// the first eight bytes, which stand beside the place.
 func inOrder(entries []entry) []uint32 {
 	type key struct {
 		prefix uint64
@@ -138,11 +135,7 @@ func inOrder(entries []entry) []uint32 {
 		if x.prefix != y.prefix {
 			return cmp.Compare(x.prefix, y.prefix)
 		}
-		a, b := &entries[x.at], &entries[y.at]
-		if c := strings.Compare(a.text, b.text); c != 0 {
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.sense.name, b.sense.name), cmp.Compare(b.sense.conf, a.sense.conf), cmp.Compare(x.at, y.at))
+		return cmp.Or(strings.Compare(entries[x.at].text, entries[y.at].text), cmp.Compare(x.at, y.at))
 	})
 	order := make([]uint32, len(keys))
 	for i, k := range keys {
@@ -151,11 +144,16 @@ func inOrder(entries []entry) []uint32 {
 	return order
 }
 
-func (t *table) add(form string, senses int) {
+func (t *table) add(form string, pattern int32) {
 	t.text = append(t.text, form...)
 	t.off = append(t.off, uint32(len(t.text)))
-	t.senses = append(t.senses, uint32(senses))
-	extra := uint8(strings.Count(form, " ") + strings.Count(form, ","))
+	t.first = append(t.first, pattern)
+	extra := uint8(0)
+	for i := range len(form) {
+		if isSep(form[i]) {
+			extra++
+		}
+	}
 	r, _ := utf8.DecodeLastRuneInString(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded == 0 {
 		extra |= endsFree
@@ -186,13 +184,13 @@ func (t *table) link() {
 func formKey(form []byte) (key uint64, short bool) {
 	r, size := utf8.DecodeRune(form)
 	if textnorm.ClassOf(r)&textnorm.Bounded != 0 {
-		if n := bytes.IndexAny(form, " ,"); n >= 0 {
+		if n := bytes.IndexAny(form, marks); n >= 0 {
 			return wordKey(load(form), n), false
 		}
 		return wordKey(load(form), len(form)), false
 	}
 	next, n := utf8.DecodeRune(form[size:])
-	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && next != sepSoft && next != sepComma {
+	if n > 0 && textnorm.ClassOf(next)&^textnorm.Bounded != 0 && !isSep(form[size]) {
 		return freeKey(load(form), size+n), false
 	}
 	return freeKey(load(form), size), true
@@ -205,6 +203,8 @@ func (t *table) hash() {
 	for i := range keys {
 		key, short := formKey(t.form(i))
 		t.short = t.short || short
+		r, _ := utf8.DecodeRune(t.form(i))
+		t.whole = t.whole || textnorm.ClassOf(r)&textnorm.Bounded != 0
 		keys[i] = key
 		if i == 0 || key != keys[i-1] { // forms with one key stand together
 			distinct++

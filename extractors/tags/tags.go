@@ -6,23 +6,25 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
-	"github.com/newswatch/newswatch/extractors/textnorm"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
 // rulesVersion changes with the rules, so that what was tagged by older ones is
 // known.
-const rulesVersion = "1"
+const rulesVersion = "3"
 
 // A Matcher finds the mentions of the entities it was compiled from.
 type Matcher struct {
 	entities []catalog.Entity // as given, never changed
 	names    []name
-	table    *table
-	senses   []sense
+	rules    map[int32]*rules // of the names that have any
+	patterns []pattern
+	words    []word // of the patterns
+	lexicon  *lexicon
+	trie     trie   // patterns of words matched whole
+	table    *table // the others
 	version  string
 	pool     sync.Pool // *tagger
 }
@@ -43,54 +45,17 @@ func (w Warning) String() string {
 // its Name. Names that can't be found, are very short or belong to two entities
 // are warned of; they are no errors.
 func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
-	m := &Matcher{entities: entities, version: digest(entities)}
-	m.pool.New = func() any { return &tagger{explains: -1} }
-	var (
-		warnings []Warning
-		entries  []entry
-		folded   textnorm.Folded
-	)
-	total := len(entities)
-	for _, e := range entities {
-		total += len(e.Names)
-	}
-	m.names = make([]name, 0, total)
-	entries = make([]entry, 0, 2*total)
-	owners := make(map[string]int32, total) // entity of each name as it stands
-	for e, entity := range entities {
-		names, first := entity.Names, int32(0)
-		if len(names) == 0 {
-			names, first = []catalog.Name{{Text: entity.Name}}, -1
+	c := newCompiler(entities)
+	for e := range entities {
+		entity := &entities[e]
+		if len(entity.Names) == 0 {
+			c.name(int32(e), -1, &catalog.Name{Text: entity.Name})
 		}
-		for i, n := range names {
-			warn := func(msg string) { warnings = append(warnings, Warning{entity.ID, n.Text, msg}) }
-			parts := split(&folded, n.Text)
-			if len(parts) == 0 {
-				warn("has no letter or digit and is never found")
-				continue
-			}
-			if len(parts) > 0x7F {
-				warn("has more than 127 words and is never found")
-				continue
-			}
-			if len(parts) == 1 && utf8.RuneCountInString(parts[0].text) == 1 && len(n.Near)+len(n.Must) == 0 {
-				warn("is a single character: give it near or must words")
-			}
-			forms := formsOf(entity.Kind, n, parts)
-			if other, ok := owners[forms[0].text]; ok && int(other) != e {
-				warn("is a name of " + entities[other].ID + " too: both are reported, less surely")
-			}
-			owners[forms[0].text] = int32(e)
-			m.names = append(m.names, name{int32(e), first + int32(i), rulesOf(n)})
-			for _, f := range forms {
-				entries = append(entries, entry{f.text, sense{
-					name: int32(len(m.names) - 1), rule: f.rule, conf: f.conf, wants: f.wants, lang: f.lang, gated: f.gated,
-				}})
-			}
+		for i := range entity.Names {
+			c.name(int32(e), int32(i), &entity.Names[i])
 		}
 	}
-	m.table, m.senses = newTable(entries)
-	return m, warnings
+	return c.finish(), c.warnings
 }
 
 // Version is a digest of the entities the matcher was compiled from and of the
@@ -106,8 +71,9 @@ func (m *Matcher) nameText(id int32) string {
 	return m.entities[n.entity].Names[n.at].Text
 }
 
-// Forms is how many ways of writing its names the matcher looks for.
-func (m *Matcher) Forms() int { return m.table.len() }
+// Forms is how many ways of writing its names the matcher looks for, without
+// counting each inflected form.
+func (m *Matcher) Forms() int { return len(m.patterns) }
 
 // digest is over what bears on mentions.
 func digest(entities []catalog.Entity) string {

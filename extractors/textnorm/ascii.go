@@ -18,3 +18,29 @@ func asciiTable() (t [128]asciiEntry) {
 	}
 	return t
 }
+
+// cyrillic is the same for U+0400 to U+04FF, two bytes each: plain are those that
+// fold to two bytes.
+var cyrillic = cyrillicTable()
+
+type cyrillicEntry struct {
+	folded [2]byte
+	class  Class
+	plain  bool
+}
+
+func cyrillicTable() (t [256]cyrillicEntry) {
+	for i := range t {
+		r := rune(0x400 + i)
+		e := lookup(r)
+		if v := rune(e & entryValue); v != 0 {
+			r = v
+		}
+		t[i].class = Class(e >> propShift)
+		t[i].plain = e>>kindShift&kindMask == kindMap && r >= 0x80 && r < 0x800
+		if t[i].plain {
+			encode(t[i].folded[:], 0, r)
+		}
+	}
+	return t
+}

@@ -107,25 +107,67 @@ func (f *Folded) Fold(text string) {
 	dst, n, delta := f.Text, 0, 0 // delta: bytes of text read less bytes written
 	var w word
 	for i := 0; i < len(text); {
-		if c := text[i]; c < utf8.RuneSelf {
+		c := text[i]
+		if c < utf8.RuneSelf {
 			e := &ascii[c]
-			if e.class&w.mask != 0 {
-				w.class |= e.class
-			} else {
+			if e.class&w.mask == 0 {
 				if w.mask != 0 {
 					n = f.end(&w, n)
 					dst, delta = f.Text, i-n
 				}
 				w.open(e.class, n)
 			}
-			dst[n] = e.folded
-			n++
-			i++
+			mask, class := w.mask, w.class
+			for { // the rest of the word
+				class |= e.class
+				dst[n] = e.folded
+				n++
+				if i++; i >= len(text) || text[i] >= utf8.RuneSelf {
+					break
+				}
+				if e = &ascii[text[i]]; e.class&mask == 0 {
+					break
+				}
+			}
+			w.class = class
 			continue
+		}
+		if c&^3 == 0xD0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80 {
+			if e := &cyrillic[int(c&3)<<6|int(text[i+1]&0x3F)]; e.plain {
+				if e.class&w.mask == 0 {
+					if w.mask != 0 {
+						n = f.end(&w, n)
+						dst, delta = f.Text, i-n
+					}
+					w.open(e.class, n)
+				}
+				mask, class := w.mask, w.class
+				for { // the rest of the word
+					class |= e.class
+					d := dst[n : n+2]
+					d[0], d[1] = e.folded[0], e.folded[1]
+					n += 2
+					if i += 2; i+1 >= len(text) || text[i]&^3 != 0xD0 || text[i+1]&0xC0 != 0x80 {
+						break
+					}
+					if e = &cyrillic[int(text[i]&3)<<6|int(text[i+1]&0x3F)]; !e.plain || e.class&mask == 0 {
+						break
+					}
+				}
+				w.class = class
+				continue
+			}
 		}
 		r, size := decode(text, i)
 		e := lookup(r)
 		class := Class(e >> propShift)
+		if e&(kindMask<<kindShift|entryValue) == 0 && size == 3 && class&w.mask != 0 { // most of Han
+			w.class |= class
+			d := dst[n : n+3]
+			d[0], d[1], d[2] = c, text[i+1], text[i+2]
+			n, i = n+3, i+3
+			continue
+		}
 		if kind := e >> kindShift & kindMask; kind != kindMap {
 			if class&w.mask == 0 && kind == kindExpand {
 				n = f.end(&w, n)

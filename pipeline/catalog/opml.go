@@ -255,14 +255,15 @@ func feedScheme(address string) string {
 	return address
 }
 
-// tagsOf makes tags of categories ("a,/b/c") and of the open folders.
+// tagsOf makes tags of categories ("a,/b/c") and of the open folders. A slash at
+// an end is none of a tag's: written as a category it would be a path's.
 func tagsOf(category string, folders []string) []string {
 	var tags []string
 	for c := range strings.SplitSeq(category, ",") {
-		tags = append(tags, strings.Trim(tidy(c), "/"))
+		tags = append(tags, strings.Trim(tidy(c), "/ "))
 	}
 	for _, f := range folders {
-		tags = append(tags, strings.ReplaceAll(f, ",", " "))
+		tags = append(tags, strings.Trim(tidy(strings.ReplaceAll(f, ",", " ")), "/ "))
 	}
 	return union(nil, tags)
 }

@@ -94,7 +94,7 @@ func TestParseFaults(t *testing.T) {
 		want       []string // all the lines of the error, in order
 	}{
 		{"unknown fields", "sources:\n  - id: a\n    nam: A\n    name: A\n    feeds:\n      - { url: \"http://a.example/\", evry: 5m }\n", []string{
-			"f.yaml:3: sources[0].nam: unknown field; known are id, name, home, country, lang, tags, feeds, gap, at_once, allow_private",
+			"f.yaml:3: sources[0].nam: unknown field; known are id, name, home, country, lang, tags, feeds, gap, at_once, allow_private, http1, user_agent, proxy, pages, extract",
 			"f.yaml:6: sources[0].feeds[0].evry: unknown field; known are url, every",
 		}},
 		{"unknown at the top", "source: []\n", []string{"f.yaml:1: source: unknown field; known are sources, entities, watches, channels"}},
@@ -312,6 +312,8 @@ func randomCatalog(rng *rand.Rand) *Catalog {
 			ID: fmt.Sprintf("s%d", i), Name: word(), Lang: []string{"", "ru", "zh-Hant"}[rng.IntN(3)],
 			Country: []string{"", "NO", "RU"}[rng.IntN(3)], Tags: some(), AllowPrivate: rng.IntN(2) == 0,
 			Gap: Duration(rng.IntN(3600)) * Duration(time.Second), AtOnce: rng.IntN(4),
+			HTTP1: rng.IntN(2) == 0, UserAgent: []string{"", "Reader/1.0 (+https://me.example)"}[rng.IntN(2)],
+			Proxy: []string{"", "socks5://localhost:1080", "http://proxy:3128"}[rng.IntN(3)],
 		}
 		for j := range rng.IntN(3) {
 			s.Feeds = append(s.Feeds, Feed{URL: fmt.Sprintf("https://s%d.example/%d?a=b&c=#x", i, j), Every: Duration(rng.IntN(2)) * Duration(time.Hour)})
@@ -497,4 +499,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v, want %+v\n%s", back, c, text)
 		}
 	})
+}
+
+func TestHowASourceIsAsked(t *testing.T) {
+	for _, tc := range []struct{ text, want string }{
+		{`http1: true, user_agent: "Reader/1.0 (+https://me.example)", proxy: "http://proxy:3128"`, ""},
+		{`proxy: "socks5://localhost:1080"`, ""},
+		{`proxy: "proxy:3128"`, "proxy"},
+		{`proxy: "ftp://proxy:3128"`, `must begin with http://`},
+		{`proxy: "http://me:secret@proxy:3128"`, "holds a user name or password"},
+		{`proxy: "http://proxy:3128/path"`, "more than a host and a port"},
+		{`user_agent: "Читатель"`, "not ASCII"},
+		{`user_agent: "a\nHost: b"`, "control character"},
+	} {
+		c, err := Parse("f.yaml", []byte("sources: [ { id: a, name: A, feeds: [ { url: https://a.example/f } ], "+tc.text+" } ]"))
+		if err == nil {
+			err = c.Validate(Checks{})
+		}
+		switch {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s: %v", tc.text, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "secret")):
+			t.Errorf("%s: %v, want %q in it", tc.text, err, tc.want)
+		}
+	}
 }

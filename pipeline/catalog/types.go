@@ -31,8 +31,26 @@ type Source struct {
 	AtOnce       int      `yaml:"at_once,omitempty" json:"at_once,omitempty"` // requests at once; 0: the default
 	AllowPrivate bool     `yaml:"allow_private,omitempty" json:"allow_private,omitempty"`
 
+	// How its feeds and pages are asked for, where the usual way does not do.
+	HTTP1     bool   `yaml:"http1,omitempty" json:"http1,omitempty"`           // without HTTP/2
+	UserAgent string `yaml:"user_agent,omitempty" json:"user_agent,omitempty"` // in place of newswatch's own; robots.txt is read under its name
+	Proxy     string `yaml:"proxy,omitempty" json:"proxy,omitempty"`           // address of a proxy, such as http://proxy:3128 or socks5://localhost:1080
+
+	Pages   string        `yaml:"pages,omitempty" json:"pages,omitempty"`     // whether its articles' pages are read: auto (default), always, never
+	Extract *ExtractRules `yaml:"extract,omitempty" json:"extract,omitempty"` // how its pages are read, where the common way fails
+
 	ManagedBy string `yaml:"-" json:"managed_by,omitempty"` // the file that manages it; read-only elsewhere
 	Version   string `yaml:"-" json:"version,omitempty"`    // digest of its content
+}
+
+// ExtractRules are CSS selectors for the pages of a source. One that is empty,
+// or that selects nothing on a page, leaves its part to the common way.
+type ExtractRules struct {
+	Body   string   `yaml:"body,omitempty" json:"body,omitempty"`     // the text: all it selects
+	Title  string   `yaml:"title,omitempty" json:"title,omitempty"`   // the first it selects
+	Date   string   `yaml:"date,omitempty" json:"date,omitempty"`     // the first it selects: datetime, content or text
+	Author string   `yaml:"author,omitempty" json:"author,omitempty"` // all it selects are names
+	Drop   []string `yaml:"drop,omitempty" json:"drop,omitempty"`     // cut out of the page first
 }
 
 // A Feed is one address of a source that lists items.

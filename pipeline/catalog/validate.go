@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/andybalholm/cascadia"
 	"golang.org/x/text/language"
 )
 
@@ -57,6 +58,17 @@ func watchKinds() []string {
 	return []string{WatchMention, WatchFirstMention, WatchCoMention, WatchSpike, WatchSilence, WatchStoryGrowth, WatchDigest}
 }
 
+// Whether the pages of a source's articles are read, as it stands in
+// [Source.Pages].
+const (
+	PagesAuto   = "auto"   // where its feeds don't carry the whole text
+	PagesAlways = "always" // of every article
+	PagesNever  = "never"  // the articles are what the feeds say
+)
+
+// PagesModes is what [Source.Pages] may be.
+func PagesModes() []string { return []string{PagesAuto, PagesAlways, PagesNever} }
+
 func channelKinds() []string {
 	return []string{ChannelLog, ChannelWebhook, "slack", "telegram", "discord", "teams", "ntfy", "email"}
 }
@@ -79,6 +91,9 @@ const (
 	MaxEvery = 7 * 24 * time.Hour // longest interval of a feed
 	MaxGap   = time.Hour          // longest gap between two requests to a host
 	MaxOnce  = 64                 // most requests at once to a host
+
+	MaxSelector = 500 // characters in a selector
+	MaxDrop     = 50  // selectors in drop
 )
 
 // Checks are rules other rooms know. A nil func checks nothing.
@@ -173,6 +188,23 @@ func checkURL(s string) error {
 	return nil
 }
 
+// checkProxy accepts the address of a proxy without credentials: the catalog
+// holds no secrets.
+func checkProxy(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || len(s) > MaxURL:
+		return fmt.Errorf("is not an address such as http://proxy:3128")
+	case u.User != nil:
+		return fmt.Errorf("%q holds a user name or password; fetch.proxy in newswatch.yaml may", u.Redacted())
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return fmt.Errorf("%q must begin with http://, https://, socks5:// or socks5h://", s)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%q has more than a host and a port", s)
+	}
+	return nil
+}
+
 func (f *faults) lang(field, s string) {
 	if s == "" {
 		return
@@ -237,7 +269,43 @@ func (s *Source) Validate() error {
 	if s.AtOnce < 0 || s.AtOnce > MaxOnce {
 		f.add("at_once", "%d must be between 0 and %d", s.AtOnce, MaxOnce)
 	}
+	if a := s.UserAgent; a != "" && f.line("user_agent", a, MaxText) && strings.ContainsFunc(a, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		f.add("user_agent", "%q has a character that is not ASCII", a)
+	}
+	if s.Proxy != "" {
+		if err := checkProxy(s.Proxy); err != nil {
+			f.add("proxy", "%v", err)
+		}
+	}
+	if s.Pages != "" {
+		f.oneOf("pages", s.Pages, PagesModes())
+	}
+	if r := s.Extract; r != nil {
+		for _, rule := range []struct{ field, selector string }{
+			{"body", r.Body}, {"title", r.Title}, {"date", r.Date}, {"author", r.Author},
+		} {
+			if rule.selector != "" {
+				f.selector("extract."+rule.field, rule.selector)
+			}
+		}
+		if len(r.Drop) > MaxDrop {
+			f.add("extract.drop", "has %d entries, at most %d are allowed", len(r.Drop), MaxDrop)
+		}
+		for i, d := range r.Drop {
+			f.selector(fmt.Sprintf("extract.drop[%d]", i), d)
+		}
+	}
 	return joinFields(f.errs)
+}
+
+// selector checks a CSS selector, or several with commas between them.
+func (f *faults) selector(field, s string) {
+	if !f.line(field, s, MaxSelector) {
+		return
+	}
+	if _, err := cascadia.ParseGroup(s); err != nil {
+		f.add(field, "%q is not a CSS selector: %v", s, err)
+	}
 }
 
 // feedKey is equal for two spellings of one feed's address.

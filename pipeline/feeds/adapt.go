@@ -150,6 +150,7 @@ func (a *adapter) head(f *gofeed.Feed, doc *document) {
 	case *gjson.Feed:
 		a.rel("next", o.NextURL)
 		a.rel("self", o.FeedURL)
+		a.rel("hub", doc.hub)
 		f.FeedVersion = strings.TrimPrefix(f.FeedVersion[strings.LastIndexByte(f.FeedVersion, '/')+1:], "v")
 		a.author = person(f.Authors)
 	}

@@ -20,6 +20,13 @@ const (
 	// that it is this machine that has no network. Where there are fewer hosts,
 	// that is believed for outageTrust at most.
 	outageHosts = 3
+	// outageShare, in quarters of all hosts, is how many must fail on the way, by
+	// time-outs too, with nobody answering in between, to mean the same; of many
+	// hosts outageMost are enough.
+	outageShare = 3
+	outageMost  = 16
+	// offlineFor is after how long without a network that is told.
+	offlineFor  = time.Hour
 	outageTrust = 6 * time.Hour
 	// lastOffline is the longest pause of a feed while there is no network.
 	lastOffline = 15 * time.Minute
@@ -29,13 +36,17 @@ const (
 type breaker struct {
 	fails int32         // in a row
 	probe time.Duration // between two probes; 0: closed
+	since time.Time     // the first of them
 }
 
 func (b *breaker) open() bool { return b.probe > 0 }
 
 // down counts an answer that says the host is down, and answers for how long it
 // is to be left alone.
-func (b *breaker) down() time.Duration {
+func (b *breaker) down(now time.Time) time.Duration {
+	if b.since.IsZero() || b.since.After(now) { // the clock may be set back
+		b.since = now
+	}
 	if b.open() {
 		b.probe = min(2*b.probe, lastProbe)
 	} else if b.fails++; b.fails >= breakAfter {
@@ -78,21 +89,29 @@ func noNetwork(err error) bool {
 // An outage is whether this machine has a network. The rest of the world
 // failing all at once is no fault of any feed.
 type outage struct {
-	silent map[string]bool // hosts that could not be looked up since anything answered
-	since  time.Time       // the first of them
-	now    bool
+	silent  map[string]bool // hosts that could not be looked up since anything answered
+	unheard map[string]bool // hosts that failed in any way that may lie in between
+	since   time.Time       // the first of them
+	now     bool
+	told    bool
 }
 
-// failed takes in that a host could not be looked up, of so many hosts that
-// there are, and answers whether there is no network.
-func (o *outage) failed(host string, hosts int, at time.Time) bool {
-	if len(o.silent) == 0 {
-		o.silent, o.since = make(map[string]bool), at
+// failed takes in that a host could not be looked up, or not be reached, of so
+// many hosts that there are, and answers whether there is no network.
+func (o *outage) failed(host string, lookup bool, hosts int, at time.Time) bool {
+	if len(o.unheard) == 0 {
+		o.silent, o.unheard, o.since = make(map[string]bool), make(map[string]bool), at
 	}
-	if len(o.silent) < outageHosts {
+	if len(o.unheard) < outageMost {
+		o.unheard[host] = true
+	}
+	if lookup && len(o.silent) < outageHosts {
 		o.silent[host] = true
 	}
-	o.now = len(o.silent) >= min(outageHosts, hosts) && (hosts >= outageHosts || at.Sub(o.since) < outageTrust)
+	few := hosts < outageHosts
+	unknown := len(o.silent) >= min(outageHosts, hosts) && (!few || at.Sub(o.since) < outageTrust)
+	unheard := !few && len(o.unheard) >= min(max((hosts*outageShare+3)/4, outageHosts), outageMost)
+	o.now = unknown || unheard
 	return o.now
 }
 

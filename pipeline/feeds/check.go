@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/fetch"
 )
 
@@ -32,6 +33,9 @@ type Report struct {
 	Redirects    []fetch.Redirect `json:"redirects,omitempty"`
 	Final        string           `json:"final,omitempty"` // where the last redirect led
 	Status       int              `json:"status,omitempty"`
+	Proto        string           `json:"proto,omitempty"`      // HTTP/1.1, HTTP/2.0
+	UserAgent    string           `json:"user_agent,omitempty"` // it was asked under, where that is not newswatch's own
+	Proxy        string           `json:"proxy,omitempty"`      // it was asked through
 	ContentType  string           `json:"content_type,omitempty"`
 	Bytes        int              `json:"bytes,omitempty"` // of the decoded body
 	TookMS       int64            `json:"took_ms,omitempty"`
@@ -64,11 +68,12 @@ type Report struct {
 	Feeds []Found `json:"feeds,omitempty"` // of a page: what may be feeds of its site, not asked
 }
 
-// Check asks the address as a poll would and says what it found. With config
-// fields that are zero, the interval is that of the defaults.
-func Check(ctx context.Context, client Fetcher, address string, allowPrivate bool, cfg Config) *Report {
-	r := &Report{URL: address}
-	c := checker{client: client, private: allowPrivate}
+// Check asks the address as a poll would, were it a feed of the source, and says
+// what it found. With config fields that are zero, the interval is that of the
+// defaults.
+func Check(ctx context.Context, client Fetcher, address string, src *catalog.Source, cfg Config) *Report {
+	r := &Report{URL: address, UserAgent: src.UserAgent, Proxy: src.Proxy}
+	c := checker{client: client, src: src}
 	resp, parsed, err := c.ask(ctx, address)
 	r.answer(resp)
 	if err != nil {
@@ -86,12 +91,13 @@ func Check(ctx context.Context, client Fetcher, address string, allowPrivate boo
 }
 
 type checker struct {
-	client  Fetcher
-	private bool
+	client Fetcher
+	src    *catalog.Source // how it is asked
 }
 
 func (c checker) get(ctx context.Context, req fetch.Request) (*fetch.Response, error) {
-	req.AllowPrivate, req.Gap = c.private, checkGap
+	req.AllowPrivate, req.Gap = c.src.AllowPrivate, checkGap
+	req.HTTP1, req.UserAgent, req.Proxy = c.src.HTTP1, c.src.UserAgent, c.src.Proxy
 	return c.client.Get(ctx, req)
 }
 
@@ -109,7 +115,7 @@ func (r *Report) answer(resp *fetch.Response) {
 	if resp == nil {
 		return
 	}
-	r.Redirects, r.Final, r.Status = resp.Redirects, resp.URL, resp.Status
+	r.Redirects, r.Final, r.Status, r.Proto = resp.Redirects, resp.URL, resp.Status, resp.Proto
 	r.ContentType, r.Bytes, r.TookMS = resp.Header.Get("Content-Type"), len(resp.Body), resp.Took.Milliseconds()
 	r.ETag, r.LastModified = resp.ETag, resp.LastModified
 }
@@ -217,7 +223,7 @@ type Finding struct {
 // address without a scheme is tried over https, then http. There is no error:
 // what went wrong is among the tries.
 func Find(ctx context.Context, client Fetcher, address string, allowPrivate bool) *Finding {
-	c := checker{client: client, private: allowPrivate}
+	c := checker{client: client, src: &catalog.Source{AllowPrivate: allowPrivate}}
 	address = strings.TrimSpace(address)
 	f := &Finding{URL: address}
 	first := []string{address}
@@ -326,11 +332,11 @@ func plainFetch(e *fetch.Error) (problem, advice string) {
 		}
 		return "its name has no address", "Is the name spelled right?"
 	case fetch.ClassConnect:
-		return "no connection", "Its server is down, or something between refuses the connection."
+		return "no connection", "Its server is down, or something between refuses the connection. If it opens in a browser, try --http1 or --proxy."
 	case fetch.ClassTLS:
 		return "no trust in its certificate, or no agreement on encryption", "Does it open in a browser? A certificate that has run out is for its publisher to renew."
 	case fetch.ClassTimeout:
-		return "it does not answer in time", "Try again later."
+		return "it does not answer in time", "Try again later. If it opens in a browser, try --http1 or --proxy."
 	case fetch.ClassPrivate:
 		return "it is on a private network, or on a port that is not fetched from", "--allow-private lets it be reached; the source then has allow_private: true."
 	case fetch.ClassTooBig:

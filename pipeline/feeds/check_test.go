@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/pipeline/fetch"
 )
@@ -57,9 +58,10 @@ func checkSite(t *testing.T) (string, *fetch.Client) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	site, c := checkSite(t)
 	for path, want := range map[string]string{"/works": "work", "/ignored": "ignored", "/none": "none"} {
-		r := feeds.Check(t.Context(), c, site+path, true, feeds.Config{})
+		r := feeds.Check(t.Context(), c, site+path, &catalog.Source{AllowPrivate: true}, feeds.Config{})
 		if !r.Usable || r.Validators != want || r.Items != 1 || r.Linked != 1 || r.Interval <= 0 {
 			t.Errorf("%s: %+v, want validators %q", path, r, want)
 		}
@@ -70,7 +72,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("hub %q, want the one of the Link header", r.Hub)
 		}
 	}
-	r := feeds.Check(t.Context(), c, site+"/now", true, feeds.Config{})
+	r := feeds.Check(t.Context(), c, site+"/now", &catalog.Source{AllowPrivate: true}, feeds.Config{})
 	want := []fetch.Redirect{{From: site + "/now", To: site + "/old", Status: 302}, {From: site + "/old", To: site + "/none", Status: 301}}
 	if diff := cmp.Diff(want, r.Redirects); diff != "" || r.Final != site+"/none" {
 		t.Errorf("final %s, redirects (-want +got):\n%s", r.Final, diff)
@@ -86,7 +88,7 @@ func TestCheckSaysWhy(t *testing.T) {
 		"/broken": "damaged beyond repair",
 	} {
 		site, c := checkSite(t) // each its own: a host that says 429 is left alone
-		r := feeds.Check(t.Context(), c, site+path, true, feeds.Config{})
+		r := feeds.Check(t.Context(), c, site+path, &catalog.Source{AllowPrivate: true}, feeds.Config{})
 		if r.Usable || !strings.Contains(r.Problem, want) || r.Advice == "" {
 			t.Errorf("%s: usable %v, problem %q, advice %q; want %q", path, r.Usable, r.Problem, r.Advice, want)
 		}
@@ -94,7 +96,7 @@ func TestCheckSaysWhy(t *testing.T) {
 			t.Error("of a page nothing is offered")
 		}
 		if path == "/429" {
-			again := feeds.Check(t.Context(), c, site+"/none", true, feeds.Config{})
+			again := feeds.Check(t.Context(), c, site+"/none", &catalog.Source{AllowPrivate: true}, feeds.Config{})
 			if again.Usable || !strings.Contains(again.Problem, "left alone for") {
 				t.Errorf("after a 429: %q", again.Problem)
 			}
@@ -104,7 +106,7 @@ func TestCheckSaysWhy(t *testing.T) {
 		site + "/none": "private network", "ftp://e.com/": "no address that can be fetched", "http://127.0.0.1:1/": "no connection",
 		"http://no.such.name.invalid/": "name",
 	} {
-		r := feeds.Check(t.Context(), c, address, !strings.Contains(want, "private"), feeds.Config{})
+		r := feeds.Check(t.Context(), c, address, &catalog.Source{AllowPrivate: !strings.Contains(want, "private")}, feeds.Config{})
 		if r.Usable || !strings.Contains(r.Problem, want) || r.Advice == "" {
 			t.Errorf("%s: problem %q, advice %q; want %q", address, r.Problem, r.Advice, want)
 		}
@@ -112,6 +114,7 @@ func TestCheckSaysWhy(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	site, c := checkSite(t)
 	tests := []struct {
 		name, address string

@@ -47,7 +47,7 @@ func (s *state) silence(now time.Time) (d, spell time.Duration) {
 // whether anything was told; what could not be stays to be told.
 func (q *poll) tellGood(ctx context.Context, now time.Time, sure bool) (told bool) {
 	s := q.s
-	if sp := s.Failing; sp != nil && q.tell(ctx, pipeline.FeedRecovered, "it answers again", sp.Since, now) {
+	if sp := s.Failing; sp != nil && (sp.Host || q.tell(ctx, pipeline.FeedRecovered, "it answers again", sp.Since, now)) {
 		s.Failing = nil
 		told = true
 	}
@@ -71,8 +71,8 @@ func (q *poll) tellGood(ctx context.Context, now time.Time, sure bool) (told boo
 }
 
 // tellFailed begins a spell of failing, if this is one, and answers whether
-// anything was told.
-func (q *poll) tellFailed(ctx context.Context, now time.Time) bool {
+// anything was told. Of a host that is down it is the host that is told of.
+func (q *poll) tellFailed(ctx context.Context, down bool, now time.Time) bool {
 	s, t := q.s, q.s.Trouble
 	run := now.Sub(t.First)
 	long := run >= failFor && s.Fails >= failTimes || s.Failures >= failHard && run >= failSoon
@@ -83,9 +83,24 @@ func (q *poll) tellFailed(ctx context.Context, now time.Time) bool {
 	if since.IsZero() {
 		since = s.Began
 	}
-	if !q.tell(ctx, pipeline.FeedFailing, t.reason(int(s.Status)), since, now) {
+	if down {
+		switch down, told := q.hostDown(); {
+		case told:
+			s.Failing = &spell{Since: since, Host: true}
+			return true
+		case down:
+			return false // for the host
+		}
+	}
+	ev := q.event(pipeline.FeedFailing, t.reason(int(s.Status)), since, now)
+	began, alike := q.together(t.Class, since, now)
+	if alike > 1 {
+		ev.Host, ev.Feeds, ev.Spell = began.host, alike, began.String()
+	}
+	if !q.send(ctx, ev) {
 		return false
 	}
+	q.remember(began)
 	s.Failing = &spell{Since: since}
 	return true
 }
@@ -93,20 +108,28 @@ func (q *poll) tellFailed(ctx context.Context, now time.Time) bool {
 // tell tells of the event, and answers false where nobody would take it: it is
 // told again at the next poll.
 func (q *poll) tell(ctx context.Context, kind, reason string, since, now time.Time) bool {
-	ev := pipeline.FeedEvent{
-		Kind: kind, Source: q.src.ID, Feed: q.f.url, Reason: reason, Since: since.UTC(), LastGood: q.s.LastGood, At: now.UTC(),
-	}
+	ev := q.event(kind, reason, since, now)
 	if kind == pipeline.FeedQuiet {
 		ev.Usual = q.s.Usual
 	}
-	if q.cfg.OnEvent != nil {
-		if err := q.cfg.OnEvent(ctx, ev); err != nil {
-			q.lg.Warn("feed event not told, will try again", "kind", kind, "url", q.f.url, "error", err)
+	return q.send(ctx, ev)
+}
+
+func (q *poll) event(kind, reason string, since, now time.Time) pipeline.FeedEvent {
+	return pipeline.FeedEvent{
+		Kind: kind, Source: q.src.ID, Feed: q.f.url, Reason: reason, Since: since.UTC(), LastGood: q.s.LastGood, At: now.UTC(),
+	}
+}
+
+func (p *Poller) send(ctx context.Context, ev pipeline.FeedEvent) bool {
+	if p.cfg.OnEvent != nil {
+		if err := p.cfg.OnEvent(ctx, ev); err != nil {
+			p.lg.Warn("feed event not told, will try again", "kind", ev.Kind, "url", ev.Feed, "host", ev.Host, "error", err)
 			return false
 		}
 	}
-	q.metrics.events.WithLabelValues(kind).Inc()
-	q.lg.Info("feed event", "kind", kind, "url", q.f.url, "reason", reason, "since", since)
+	p.metrics.events.WithLabelValues(ev.Kind).Inc()
+	p.lg.Info("feed event", "kind", ev.Kind, "url", ev.Feed, "host", ev.Host, "feeds", ev.Feeds, "reason", ev.Reason, "since", ev.Since)
 	return true
 }
 

@@ -50,6 +50,9 @@ type FeedHealth struct {
 	Held     bool          `json:"held,omitempty"`     // waits for room in the stream
 	Matching bool          `json:"matching,omitempty"` // polled more often, for what it had to say of entities
 
+	KeptAt    time.Time `json:"kept_at,omitzero"`     // when a body was kept that could not be read
+	KeptBytes int       `json:"kept_bytes,omitempty"` // of that body
+
 	MovedTo     string   `json:"moved_to,omitempty"`    // where its address leads for good
 	MovedUsed   bool     `json:"moved_used,omitempty"`  // that address is the one that is asked
 	Suggestions []string `json:"suggestions,omitempty"` // feeds that the page links to which it answers with
@@ -93,6 +96,9 @@ func (f *feed) health(now time.Time) FeedHealth {
 	} else if f.Quiet != nil {
 		h.Since = f.Quiet.Since
 	}
+	if k := f.Kept; k != nil {
+		h.KeptAt, h.KeptBytes = k.At, k.Bytes
+	}
 	if f.Move != nil {
 		h.MovedTo, h.MovedUsed = f.Move.To, f.Move.Adopted
 	}
@@ -127,7 +133,7 @@ func (f *feed) reason(now time.Time) string {
 	case f.held > 0:
 		return "its items could not be stored; it is asked again"
 	case f.offline > 0:
-		return "no host can be looked up: this machine seems to have no network"
+		return "no host can be reached: this machine seems to have no network"
 	case f.host.breaker.open():
 		return "its host does not answer, and is tried again at " + f.host.hold.UTC().Format(time.RFC3339)
 	case f.host.hold.After(now):

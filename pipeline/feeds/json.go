@@ -20,6 +20,7 @@ func (p *Parsed) readJSON(doc *document) ([]*gofeed.Feed, error) {
 	if !isList && !strings.Contains(version, "jsonfeed.org") {
 		return nil, ErrNotFeed
 	}
+	doc.hub = hubOf(m)
 	if len(items) > MaxItems {
 		p.repaired("items_cut")
 		m["items"], whole = items[:MaxItems], false
@@ -39,6 +40,24 @@ func (p *Parsed) readJSON(doc *document) ([]*gofeed.Feed, error) {
 	}
 	p.repaired("json")
 	return []*gofeed.Feed{feed}, nil
+}
+
+// hubOf is the address of the first WebSub hub that the document names (JSON
+// Feed 1.1, hubs), which gofeed leaves out. Hubs of other kinds are none.
+func hubOf(m map[string]any) string {
+	list, ok := m["hubs"].([]any)
+	if !ok {
+		list = []any{m["hubs"]} // one that is not in a list
+	}
+	for _, v := range list {
+		hub, _ := v.(map[string]any)
+		kind, _ := hub["type"].(string)
+		address, _ := hub["url"].(string)
+		if strings.EqualFold(strings.TrimSpace(kind), "websub") && address != "" {
+			return address
+		}
+	}
+	return ""
 }
 
 // lenientJSON reads the members of an object for as long as they can be read,

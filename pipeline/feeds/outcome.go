@@ -44,6 +44,8 @@ func (q *poll) good(ctx context.Context, resp *fetch.Response, outcome string) t
 		interval = q.cfg.MaxInterval // a backstop: hubs forget
 	}
 	q.schedule(interval, 0)
+	q.tellHost(ctx, hostUp, now)
+	q.dropBody(ctx)
 	told := q.tellGood(ctx, now, q.full || !resp.NotModified)
 	soon := (outcome == pollNotModified || outcome == pollSame) && !told
 	next := s.Next
@@ -85,8 +87,9 @@ func (q *poll) hold(ctx context.Context, err error) turn {
 func (q *poll) failed(ctx context.Context, resp *fetch.Response, err error) turn {
 	s, now := q.s, q.wall()
 	t := turn{answered: resp != nil || fetch.ClassOf(err) == fetch.ClassTLS}
-	if !t.answered && noNetwork(err) {
-		if wait, ok := q.noNetwork(now); ok {
+	if !t.answered && (noNetwork(err) || mayBeNetwork(err)) {
+		if wait, ok := q.noNetwork(now, noNetwork(err)); ok {
+			q.tellOffline(ctx, now)
 			q.metrics.polls.WithLabelValues(pollOffline).Inc()
 			return turn{due: now.Add(wait)}
 		}
@@ -106,6 +109,9 @@ func (q *poll) failed(ctx context.Context, resp *fetch.Response, err error) turn
 		t.hold = now.Add(wait)
 	}
 	q.trouble(resp, err, now)
+	if resp != nil && unreadable(err) {
+		q.keepBody(ctx, resp, err, now)
+	}
 	s.LastPoll = now
 	backoff := s.backoff(q.every, now, q.cfg, mayBeNetwork(err))
 	if !s.Trouble.Saw410.IsZero() {
@@ -115,7 +121,8 @@ func (q *poll) failed(ctx context.Context, resp *fetch.Response, err error) turn
 		backoff = q.cfg.gapOf(q.src)
 	}
 	t.due = q.schedule(backoff, wait)
-	soon := !q.tellFailed(ctx, now)
+	q.tellHost(ctx, t.host, now)
+	soon := !q.tellFailed(ctx, t.host == hostDown, now)
 	class, failures := s.Trouble.Class, s.Failures
 	q.keep(ctx, q.f, s, soon)
 	q.metrics.polls.WithLabelValues(pollFailed).Inc()
@@ -126,15 +133,18 @@ func (q *poll) failed(ctx context.Context, resp *fetch.Response, err error) turn
 
 // noNetwork asks whether it is this machine that has none, and how soon to try
 // again if so: nothing is charged to the feed.
-func (q *poll) noNetwork(now time.Time) (time.Duration, bool) {
+func (q *poll) noNetwork(now time.Time, lookup bool) (time.Duration, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	was := q.outage.now
-	if !q.outage.failed(q.f.host.name, len(q.queue.all), now) {
+	if q.f.host.breaker.open() && !lookup { // it is known to be down
+		return 0, false
+	}
+	if !q.outage.failed(q.f.host.name, lookup, len(q.queue.all), now) {
 		return 0, false
 	}
 	if !was {
-		q.lg.Warn("no network: no host can be looked up")
+		q.lg.Warn("no network: no host can be reached")
 	}
 	d := min(quickRetry<<min(q.f.offline, 10), lastOffline)
 	q.f.offline++

@@ -10,7 +10,9 @@
 // conditional requests, publishes what is new and remembers what it has
 // published. [WebSub] subscribes feeds at the hubs they name and publishes what
 // those push. The keys of the feeds bucket are this package's: the first 16 hex
-// digits of the SHA-256 of a feed's address, and websub.<id> of a subscription.
+// digits of the SHA-256 of a feed's address, the same after kept. of a body
+// that could not be read, websub.<id> of a subscription, and hosts.<0-f> of what
+// is remembered of hosts.
 package feeds
 
 import (

@@ -109,6 +109,7 @@ func (q *poll) ask(now time.Time) {
 	q.req = fetch.Request{
 		Accept: acceptFeeds, AllowPrivate: q.src.AllowPrivate,
 		Gap: q.cfg.gapOf(q.src), AtOnce: q.cfg.atOnceOf(q.src), MaxWait: hostWait,
+		HTTP1: q.src.HTTP1, UserAgent: q.src.UserAgent, Proxy: q.src.Proxy,
 	}
 	q.req.URL, q.check = s.ask(now)
 	since := now.Sub(s.LastFull)
@@ -187,6 +188,7 @@ func (q *poll) publishNew(ctx context.Context, parsed *Parsed, pushed map[uint64
 	for i := len(parsed.Items) - 1; i >= 0; i-- {
 		it := &parsed.Items[i]
 		stamp(it, q.src)
+		q.hush(it)
 		h := itemHash(it)
 		doc = append(doc, h)
 		fresh[i] = !known[h]
@@ -338,7 +340,23 @@ func (p *Poller) parseBody(ctx context.Context, resp *fetch.Response, opt ParseO
 // stamp puts on the item what the catalog knows of its source.
 func stamp(it *pipeline.Item, src *catalog.Source) {
 	it.Source, it.Country, it.Private = src.ID, src.Country, src.AllowPrivate
+	it.HTTP1, it.UserAgent, it.Proxy = src.HTTP1, src.UserAgent, src.Proxy
 	it.GapMS, it.AtOnce = int(time.Duration(src.Gap).Milliseconds()), src.AtOnce
+}
+
+// hush keeps what was published well before the feed was first polled from
+// raising alerts; of an item without a date that is found out with its page.
+func (q *poll) hush(it *pipeline.Item) {
+	if q.cfg.QuietBefore < 0 {
+		return
+	}
+	before := q.s.Began.Add(-q.cfg.QuietBefore)
+	switch it.PublishedFrom {
+	case pipeline.DateFromFirstSeen:
+		it.QuietBefore = before.UTC()
+	default:
+		it.Quiet = it.Quiet || it.Published.Before(before)
+	}
 }
 
 // put stores one item and returns how many were stored. ours is whether this

@@ -27,6 +27,11 @@ type Config struct {
 	Concurrency int           `yaml:"concurrency"`  // polls at once of all hosts; default 256
 	FullWait    time.Duration `yaml:"full_wait"`    // pause of all polls when items find the stream full; default 15s
 
+	// QuietBefore is how long before the first poll of their feed items must have
+	// been published to raise no alerts: what a feed has listed for weeks is no
+	// news because the feed is new here. Default 24h; less than 0: all may.
+	QuietBefore time.Duration `yaml:"quiet_before"`
+
 	WebSub WebSubConfig `yaml:"websub"`
 
 	// Distrust is for the start after an unclean end: every feed's first poll
@@ -43,6 +48,10 @@ type Config struct {
 	// answers with an error is told again at the feed's next poll, and after a
 	// crash anything may be, with the same Since. Nil: nobody is.
 	OnEvent func(ctx context.Context, ev pipeline.FeedEvent) error `yaml:"-"`
+
+	// OnHold is told, at the start, of the hosts that are to be left alone since
+	// an earlier run, and until when. Nil: nobody is.
+	OnHold func(host string, until time.Time) `yaml:"-"`
 }
 
 func (c Config) withDefaults() Config {
@@ -56,6 +65,9 @@ func (c Config) withDefaults() Config {
 	def(&c.Gap, 5*time.Second)
 	def(&c.FullWait, 15*time.Second)
 	c.MaxInterval = max(c.MaxInterval, c.MinInterval)
+	if c.QuietBefore == 0 {
+		c.QuietBefore = day
+	}
 	if c.AtOnce <= 0 {
 		c.AtOnce = 2
 	}
@@ -125,6 +137,10 @@ type Poller struct {
 	seen     time.Time // the clock at the last look
 	outage   outage
 
+	remarks    [hostShards]bool // that are to be stored
+	remarkable chan struct{}
+	discard    []string // keys of bodies of feeds that are gone
+
 	dirty   map[*feed]*state // to be stored; a state in here is never changed
 	writing map[*feed]bool   // being stored
 	written *sync.Cond       // on mu: writing has changed
@@ -145,9 +161,11 @@ func NewPoller(lg *slog.Logger, reg prometheus.Registerer, kv pipeline.KV, publi
 		wake:    make(chan struct{}, 1),
 		parse:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		feeds:   make(map[string]*feed),
-		queue:   queue{all: make(map[string]*host)},
-		dirty:   make(map[*feed]*state),
-		writing: make(map[*feed]bool),
+		queue:   queue{all: make(map[string]*host), past: make(map[string]hostRecord)},
+
+		remarkable: make(chan struct{}, 1),
+		dirty:      make(map[*feed]*state),
+		writing:    make(map[*feed]bool),
 	}
 	p.written = sync.NewCond(&p.mu)
 	return p
@@ -202,12 +220,15 @@ func (p *Poller) set(src *catalog.Source, cf catalog.Feed) {
 }
 
 // drop forgets a feed that is no longer in the catalog; p.mu is held. Its
-// stored state stays, for when it comes back.
+// stored state stays, for when it comes back, but not a body that was kept.
 func (p *Poller) drop(f *feed) {
 	f.gone = true
 	p.queue.remove(f, p.cfg)
 	p.queue.leave(f)
 	p.metrics.state(f.shown).Dec()
+	if f.Kept != nil {
+		p.discard = append(p.discard, keptKey(f.url))
+	}
 	delete(p.feeds, f.url)
 }
 
@@ -249,6 +270,9 @@ func (p *Poller) wall() time.Time { return p.now().Round(0) }
 // may have polled meanwhile, so every state is read anew.
 func (p *Poller) Run(ctx context.Context) error {
 	p.restart()
+	if !p.recallHosts(ctx) {
+		return nil
+	}
 	var polls sync.WaitGroup
 	polls.Go(func() { p.flushes(ctx) })
 	timer := time.NewTimer(0)
@@ -343,6 +367,7 @@ func (p *Poller) shift(d time.Duration) {
 	}
 	for _, h := range p.queue.all {
 		h.at, h.asked, h.hold = h.at.Add(d), h.asked.Add(d), h.hold.Add(d)
+		p.remarked(h)
 	}
 	p.pause = p.pause.Add(d)
 }
@@ -438,9 +463,7 @@ func (p *Poller) show(f *feed) {
 func (p *Poller) release(h *host) {
 	h.inFlight--
 	p.queue.place(h, p.cfg)
-	if h.size == 0 && h.inFlight == 0 {
-		delete(p.queue.all, h.name)
-	}
+	p.queue.forget(h)
 }
 
 // What a poll says of its host.
@@ -470,10 +493,11 @@ func (p *Poller) done(f *feed, t turn) {
 	case hostUp:
 		if h.breaker.open() {
 			h.hold = time.Time{}
+			p.remarked(h)
 		}
 		h.breaker.up()
 	case hostDown:
-		if d := h.breaker.down(); d > 0 {
+		if d := h.breaker.down(p.wall()); d > 0 {
 			t.hold = p.wall().Add(d)
 			p.metrics.broken.Inc()
 			p.lg.Info("host left alone", "host", h.name, "until", t.hold)
@@ -482,6 +506,7 @@ func (p *Poller) done(f *feed, t turn) {
 	}
 	if t.hold.After(h.hold) {
 		h.hold = t.hold
+		p.remarked(h)
 	}
 	if t.answered && p.outage.answered() {
 		p.backOnline()

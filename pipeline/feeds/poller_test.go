@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -381,5 +382,36 @@ func TestDistrust(t *testing.T) {
 	}
 	if size() != 2 {
 		t.Errorf("%d items, want no more than were lost", size())
+	}
+}
+
+// A host that asked to be left alone is, by the next process on the same bucket.
+func TestRetryAfterOutlivesTheProcess(t *testing.T) {
+	n := openNode(t)
+	s := newSite(t)
+	s.put("/f", "a")
+	var busy atomic.Int32
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		busy.Add(1)
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer host.Close()
+	sources := append(s.source(20*time.Millisecond, "/f"), catalog.Source{
+		ID: "z", AllowPrivate: true, Feeds: []catalog.Feed{{URL: host.URL + "/f", Every: catalog.Duration(20 * time.Millisecond)}, {URL: host.URL + "/g"}},
+	})
+	kv := bucket(t, n)
+	first, stop := start(t, kv, feeds.ToBus(n), feeds.Config{}, sources)
+	until(t, "the host has spoken and been heard", func() bool {
+		return slices.ContainsFunc(first.Health("z"), feeds.FeedHealth.Failing)
+	})
+	stop()
+	asked := busy.Load()
+	_, stop = start(t, kv, feeds.ToBus(n), feeds.Config{}, sources)
+	before := len(s.requests("/f"))
+	until(t, "the other host is polled for a while", func() bool { return len(s.requests("/f")) > before+10 })
+	stop()
+	if got := busy.Load(); got != asked {
+		t.Errorf("asked %d times more after the restart", got-asked)
 	}
 }

@@ -20,7 +20,8 @@ type document struct {
 	charsetFrom string
 	repairs     []string
 	json        bool
-	html        bool // a page stands round the root, or in its place
+	html        bool   // a page stands round the root, or in its place
+	hub         string // of a JSON Feed, as written
 
 	root  tag   // the root's start tag
 	items []tag // the start tags of items or entries, at most MaxItems

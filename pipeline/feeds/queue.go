@@ -31,6 +31,8 @@ type host struct {
 	last    *feed     // which was asked then
 	hold    time.Time // nothing starts before: Retry-After, or the breaker
 	breaker breaker
+	told    time.Time        // since when it was told to be down; zero: it was not
+	spells  map[string]spell // of its feeds, by what those have in common
 }
 
 // A feed is one address on the schedule.
@@ -83,6 +85,7 @@ func (h *host) ready(cfg Config) time.Time {
 type queue struct {
 	heap hostHeap
 	all  map[string]*host
+	past map[string]hostRecord // of hosts without feeds
 }
 
 // of is the host of an address, made if need be.
@@ -92,6 +95,10 @@ func (q *queue) of(address string) *host {
 	if h == nil {
 		h = &host{name: strings.Clone(name), index: -1}
 		q.all[h.name] = h
+		if r, ok := q.past[name]; ok {
+			delete(q.past, name)
+			h.recall(r)
+		}
 	}
 	return h
 }
@@ -152,8 +159,18 @@ func (q *queue) leave(f *feed) {
 	if h.last == f {
 		h.last = nil
 	}
-	if h.size--; h.size == 0 && h.inFlight == 0 {
-		delete(q.all, h.name)
+	h.size--
+	q.forget(h)
+}
+
+// forget lets go of a host without feeds, but for what is to be remembered.
+func (q *queue) forget(h *host) {
+	if h.size > 0 || h.inFlight > 0 {
+		return
+	}
+	delete(q.all, h.name)
+	if r := h.record(); !r.empty() {
+		q.past[h.name] = r
 	}
 }
 

@@ -297,8 +297,8 @@ func TestNoNetwork(t *testing.T) {
 				t.Errorf("asked again after %v, want a minute or so", d)
 			}
 		}
-		if len(r.kinds()) != 0 {
-			t.Errorf("told %v", r.kinds())
+		if diff := cmp.Diff([]string{pipeline.FeedOffline}, r.kinds()); diff != "" {
+			t.Errorf("events of thirty hours without a network (-want +got):\n%s", diff)
 		}
 		off = false
 		r.run(t, 16*time.Minute)

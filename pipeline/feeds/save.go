@@ -124,17 +124,34 @@ func (p *Poller) flushes(ctx context.Context) {
 			return
 		case <-t.C:
 			p.flush(ctx)
+		case <-p.remarkable:
+			// At once: a restart must not forget what a host asked for. But not
+			// more than once a second, for all hosts are looked through.
+			p.storeHosts(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
 		}
 	}
 }
 
 func (p *Poller) flush(ctx context.Context) {
+	p.storeHosts(ctx)
 	p.mu.Lock()
+	discard := p.discard
+	p.discard = nil
 	todo := make([]*feed, 0, len(p.dirty))
 	for f := range p.dirty {
 		todo = append(todo, f)
 	}
 	p.mu.Unlock()
+	for _, key := range discard {
+		if err := p.kv.Delete(ctx, key); err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+			p.lg.Warn("kept body not dropped", "key", key, "error", err)
+		}
+	}
 	var writers sync.WaitGroup
 	for part := range slices.Chunk(todo, max(1, (len(todo)+flushers-1)/flushers)) {
 		writers.Go(func() {

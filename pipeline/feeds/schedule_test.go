@@ -50,10 +50,21 @@ func (s *shelf) Update(_ context.Context, key string, value []byte, revision uin
 	return revision + 1, nil
 }
 
-func (s *shelf) Put(context.Context, string, []byte) (uint64, error) {
-	return 0, errors.New("not used")
+func (s *shelf) Put(_ context.Context, key string, value []byte) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rev := s.m[key].Revision + 1
+	s.m[key] = pipeline.Entry{Key: key, Value: value, Revision: rev}
+	return rev, nil
 }
-func (s *shelf) Delete(context.Context, string) error { return errors.New("not used") }
+
+func (s *shelf) Delete(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, key)
+	return nil
+}
+
 func (s *shelf) Watch(context.Context, func(pipeline.Entry) error) error {
 	return errors.New("not used")
 }

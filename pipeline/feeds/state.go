@@ -68,11 +68,12 @@ type record struct {
 	Title  string   `json:"title,omitempty"`   // of the last document
 	Repair []string `json:"repairs,omitempty"` // of the last document
 
-	Match   *match   `json:"match,omitempty"`   // nil: it has never had anything to say of what is tracked
-	Trouble *trouble `json:"trouble,omitempty"` // nil: the last poll was good
-	Failing *spell   `json:"failing,omitempty"` // told of; nil: nothing to tell
-	Quiet   *spell   `json:"quiet,omitempty"`   // told of
-	Move    *move    `json:"move,omitempty"`    // its address answers with another; nil: it does not
+	Match   *match    `json:"match,omitempty"`   // nil: it has never had anything to say of what is tracked
+	Trouble *trouble  `json:"trouble,omitempty"` // nil: the last poll was good
+	Failing *spell    `json:"failing,omitempty"` // told of; nil: nothing to tell
+	Quiet   *spell    `json:"quiet,omitempty"`   // told of
+	Kept    *keptNote `json:"kept,omitempty"`    // a body that could not be read; nil: there is none
+	Move    *move     `json:"move,omitempty"`    // its address answers with another; nil: it does not
 }
 
 // A trouble is a run of polls that were of no use.
@@ -88,6 +89,8 @@ type trouble struct {
 // A spell is a time of failing or of silence that was told of.
 type spell struct {
 	Since time.Time `json:"since"`
+	Told  time.Time `json:"told,omitzero"`  // of one that feeds of a host have in common
+	Host  bool      `json:"host,omitempty"` // it was told of the host, not of the feed
 }
 
 // stateKey is where the state of a feed is stored.

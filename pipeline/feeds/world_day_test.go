@@ -67,6 +67,7 @@ const (
 // that was served is published, once; and every host was asked as politely as
 // it should be.
 func TestDay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newNewsworld(t, day)
 		all := manners(t, time.Hour)

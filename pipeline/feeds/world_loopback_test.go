@@ -88,6 +88,7 @@ func failures(t *testing.T) (out []always) {
 // that none was asked by more at once, or more often, than it allows; the
 // poller's health, what was wrong with whom.
 func TestLoopbackWorld(t *testing.T) {
+	t.Parallel()
 	const gap, atOnce, hosts = 20 * time.Millisecond, 2, 320
 	w := newNewsworld(t, 500*time.Millisecond)
 	ill := failures(t)

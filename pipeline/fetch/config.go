@@ -36,6 +36,10 @@ type Config struct {
 	// connections.
 	Proxy string `yaml:"proxy"`
 
+	// OnHold is told of a host that asked to be left alone (Retry-After), in the
+	// form of a URL's host, and until when. Nil: nobody is.
+	OnHold func(host string, until time.Time) `yaml:"-"`
+
 	// Resolver looks names up; nil: the system's.
 	Resolver *net.Resolver `yaml:"-"`
 
@@ -113,12 +117,15 @@ func openDialer(cfg Config) *net.Dialer {
 
 // dialContext connects names under localhost to loopback without asking a
 // resolver, as RFC 6761 §6.3 says of them; the dialer's guard still decides
-// whether loopback may be reached.
-func dialContext(d *net.Dialer) dialFunc {
+// whether loopback may be reached. Other names are looked up by r, or by the
+// dialer where that is nil.
+func dialContext(d *net.Dialer, r *resolver) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(addr)
 		if err == nil && strings.HasSuffix("."+strings.TrimSuffix(strings.ToLower(host), "."), ".localhost") {
 			addr = net.JoinHostPort("127.0.0.1", port)
+		} else if err == nil && r != nil {
+			return r.dial(ctx, d, network, host, port)
 		}
 		return d.DialContext(ctx, network, addr)
 	}
@@ -140,7 +147,7 @@ func NewHTTPClient(cfg Config, private bool) (*http.Client, error) {
 	} else if cfg.Proxy == "" {
 		d.Control = ssrf.New(ssrf.WithAnyPort()).Safe
 	}
-	t := newTransport(cfg, dialContext(d), proxy)
+	t := newTransport(cfg, dialContext(d, nil), proxy)
 	t.DisableCompression = false // nobody here decodes the answers
 	return &http.Client{
 		Transport:     t,

@@ -9,6 +9,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ type Request struct {
 	Gap          time.Duration // least time between two starts on the host; 0: the default, a nanosecond: none
 	AtOnce       int           // most requests at once to the host; 0: the default
 	Robots       bool          // ask the host's robots.txt first, and keep its Crawl-delay
+	HTTP1        bool          // without HTTP/2, whatever the host offers
+	UserAgent    string        // in place of the client's own, and whose first word the rules of robots.txt are for
+	Proxy        string        // address of a proxy that makes the connections, and guards them; empty: the client's way
 	MaxWait      time.Duration // longest wait for the host's turn; 0: the default, less than 0: none
 
 	// Only says of a media type, lower case and empty where there is none,
@@ -47,6 +51,7 @@ type Request struct {
 // A Response is what the last hop answered.
 type Response struct {
 	Status       int
+	Proto        string // HTTP/1.1, HTTP/2.0
 	URL          string // the final address, without credentials: links are resolved against it
 	Header       http.Header
 	Body         []byte // decoded; of an error status at most its first 64 KiB
@@ -89,6 +94,7 @@ type Client struct {
 	cfg     Config
 	guarded pool              // refuses private networks when connecting
 	private pool              // for requests that allow them; never shares a connection with guarded
+	proxied pool              // for requests with a proxy of their own
 	http1   *recall[struct{}] // hosts whose HTTP/2 is broken
 	hosts   *hosts
 	robots  *robots
@@ -110,16 +116,19 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 		agent:   cfg.userAgent(),
 		now:     time.Now,
 	}
+	c.hosts.onHold = cfg.OnHold
 	proxy, err := cfg.proxy()
 	if err != nil {
 		return nil, err
 	}
+	names := newResolver(cfg, time.Now)
 	dial := cfg.Dial
 	if dial == nil {
-		dial = dialContext(openDialer(cfg))
+		dial = dialContext(openDialer(cfg), names)
 	}
-	c.guarded = newPool(cfg, dialContext(guardedDialer(cfg)), proxy)
+	c.guarded = newPool(cfg, dialContext(guardedDialer(cfg), names), proxy)
 	c.private = newPool(cfg, dial, nil)
+	c.proxied = newPool(cfg, dial, requestProxy)
 	return c, nil
 }
 
@@ -127,6 +136,7 @@ func New(lg *slog.Logger, reg prometheus.Registerer, cfg Config) (*Client, error
 func (c *Client) Close() {
 	c.guarded.closeIdle()
 	c.private.closeIdle()
+	c.proxied.closeIdle()
 }
 
 // Get fetches req.URL, following redirects. The error is an [*Error] or a
@@ -243,6 +253,13 @@ func blocked(u *url.URL, hr *http.Response, resp *Response, by string) *Error {
 }
 
 func (c *Client) newRequest(ctx context.Context, u *url.URL, req Request) (*http.Request, error) {
+	if req.Proxy != "" {
+		proxy, err := url.Parse(req.Proxy)
+		if err != nil || proxy.Host == "" {
+			return nil, errors.New("its proxy is not an address such as http://proxy:3128")
+		}
+		ctx = context.WithValue(ctx, proxyKey{}, proxy)
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
@@ -259,7 +276,7 @@ func (c *Client) newRequest(ctx context.Context, u *url.URL, req Request) (*http
 	}
 	r.Header.Set("Accept", accept)
 	r.Header.Set("Accept-Encoding", acceptEncoding)
-	r.Header.Set("User-Agent", c.agent)
+	r.Header.Set("User-Agent", cmp.Or(req.UserAgent, c.agent))
 	if req.ETag != "" {
 		r.Header.Set("If-None-Match", req.ETag)
 	}
@@ -309,6 +326,7 @@ func newResponse(u *url.URL, hr *http.Response, now time.Time) *Response {
 	bare.User = nil
 	resp := &Response{
 		Status:       hr.StatusCode,
+		Proto:        hr.Proto,
 		URL:          bare.String(),
 		Header:       hr.Header,
 		ETag:         hr.Header.Get("Etag"),

@@ -24,6 +24,7 @@ type hosts struct {
 	m       map[string]*host
 	sweepAt int
 	now     func() time.Time
+	onHold  func(host string, until time.Time) // may be nil
 }
 
 // A host is one line of waiting requests.
@@ -235,9 +236,25 @@ func (h *host) answered(resp *Response, now time.Time, t *hosts) {
 	if wait == 0 {
 		return
 	}
+	until := now.Add(wait)
+	t.mu.Lock()
+	later := until.After(h.hold)
+	if later {
+		h.hold = until
+	}
+	t.mu.Unlock()
+	if later && resp.RetryAfter > 0 && t.onHold != nil {
+		t.onHold(h.name, until)
+	}
+}
+
+// Hold leaves a host alone until then, as if it had asked for that: it has, of
+// an earlier process.
+func (c *Client) Hold(host string, until time.Time) {
+	t := c.hosts
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if until := now.Add(wait); until.After(h.hold) {
+	if h := t.get(host); until.After(h.hold) {
 		h.hold = until
 	}
 }

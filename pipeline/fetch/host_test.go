@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,5 +295,34 @@ func TestHostTableIsBounded(t *testing.T) {
 	}
 	if n := len(table.m); n > 2*sweepFloor {
 		t.Errorf("%d hosts kept, want those of the last five seconds and a floor", n)
+	}
+}
+
+// What a host asks for is told once, and held to by a client that is told of it.
+func TestHoldOutlivesTheClient(t *testing.T) {
+	var hits atomic.Int32
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		w.Header().Set("Retry-After", "600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	var host string
+	var until time.Time
+	told := 0
+	c := newClient(t, Config{OnHold: func(h string, u time.Time) { host, until, told = h, u, told+1 }})
+	if _, err := c.Get(t.Context(), local(s.URL)); err == nil {
+		t.Fatal("a 429 without an error")
+	}
+	if d := time.Until(until); told != 1 || host != strings.TrimPrefix(s.URL, "http://") || d < 590*time.Second || d > 600*time.Second {
+		t.Errorf("told %d times of %q, for %v", told, host, d)
+	}
+	next := newClient(t, Config{})
+	next.Hold(host, until)
+	var busy *BusyError
+	if _, err := next.Get(t.Context(), local(s.URL)); !errors.As(err, &busy) || busy.Wait < 590*time.Second {
+		t.Errorf("the next client: %v, want busy for ten minutes", err)
+	}
+	if hits.Load() != 1 {
+		t.Errorf("asked %d times", hits.Load())
 	}
 }

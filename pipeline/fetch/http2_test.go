@@ -120,6 +120,7 @@ func TestBrokenHTTP2FallsBack(t *testing.T) {
 				t.Errorf("HTTP/2 was tried %d times more within the day", n-first)
 			}
 			now = now.Add(http1For + time.Minute)
+			c.private.closeIdle() // a day is far longer than one is kept
 			if _, err := c.Get(t.Context(), local(s.URL)); err != nil {
 				t.Fatal(err)
 			}

@@ -49,3 +49,9 @@ func (r *recall[V]) put(key string, v V, until time.Time) {
 	}
 	r.m[key] = recalled[V]{v, until}
 }
+
+func (r *recall[V]) drop(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.m, key)
+}

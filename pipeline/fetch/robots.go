@@ -2,11 +2,13 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/temoto/robotstxt"
@@ -45,7 +47,11 @@ func newRobots(now func() time.Time) *robots {
 // allowed asks the rules of u's host, fetching them under the turn that the
 // request holds already: once a day, one request more.
 func (c *Client) allowed(ctx context.Context, u *url.URL, req Request, h *host) error {
-	key := u.Scheme + "://" + u.Host
+	origin := u.Scheme + "://" + u.Host
+	key := origin
+	if req.UserAgent != "" {
+		key += " " + product(req.UserAgent)
+	}
 	ru, ok := c.robots.known.get(key)
 	if !ok {
 		flight := key
@@ -53,7 +59,7 @@ func (c *Client) allowed(ctx context.Context, u *url.URL, req Request, h *host) 
 			flight = "private " + key
 		}
 		v, _, _ := c.robots.group.Do(flight, func() (any, error) {
-			ru := c.fetchRobots(ctx, key, req.AllowPrivate)
+			ru := c.fetchRobots(ctx, origin, req)
 			if ctx.Err() == nil { // a caller that gave up says nothing about the host
 				c.robots.known.put(key, ru, ru.until)
 			}
@@ -74,11 +80,22 @@ func (c *Client) allowed(ctx context.Context, u *url.URL, req Request, h *host) 
 	return nil
 }
 
+// product is the product token of a User-Agent, by which robots.txt names it.
+func product(agent string) string {
+	if i := strings.IndexAny(agent, "/ ("); i > 0 {
+		return agent[:i]
+	}
+	return agent
+}
+
 // fetchRobots reads a host's robots.txt as RFC 9309 §2.3.1 wants it: a 4xx
 // allows everything; a 5xx, or no answer, nothing until it can be had. A 429
 // is counted with the latter: the host asks for less, not for everything.
-func (c *Client) fetchRobots(ctx context.Context, origin string, private bool) rules {
-	req := Request{URL: origin + "/robots.txt", AllowPrivate: private, MaxBytes: maxRobots, Accept: "text/plain, */*;q=0.5"}
+func (c *Client) fetchRobots(ctx context.Context, origin string, of Request) rules {
+	req := Request{
+		URL: origin + "/robots.txt", AllowPrivate: of.AllowPrivate, MaxBytes: maxRobots, Accept: "text/plain, */*;q=0.5",
+		HTTP1: of.HTTP1, UserAgent: of.UserAgent, Proxy: of.Proxy,
+	}
 	u, err := parseURL(req.URL)
 	if err != nil {
 		return rules{err: err, until: c.now().Add(robotsRetry)}
@@ -92,13 +109,13 @@ func (c *Client) fetchRobots(ctx context.Context, origin string, private bool) r
 			u = next
 			continue
 		}
-		return c.readRobots(u, resp, err)
+		return c.readRobots(u, product(cmp.Or(req.UserAgent, agentName)), resp, err)
 	}
 	// RFC 9309 §2.3.1.2: too many redirects count as no robots.txt.
 	return rules{until: c.now().Add(robotsFresh)}
 }
 
-func (c *Client) readRobots(u *url.URL, resp *Response, err error) rules {
+func (c *Client) readRobots(u *url.URL, agent string, resp *Response, err error) rules {
 	now := c.now()
 	var e *Error
 	if errors.As(err, &e) {
@@ -122,5 +139,5 @@ func (c *Client) readRobots(u *url.URL, resp *Response, err error) rules {
 		c.lg.Debug("robots.txt is not readable", "url", u.Redacted(), "error", err)
 		return rules{until: now.Add(robotsFresh)}
 	}
-	return rules{group: data.FindGroup(agentName), until: now.Add(robotsFresh)}
+	return rules{group: data.FindGroup(agent), until: now.Add(robotsFresh)}
 }

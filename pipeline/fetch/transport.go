@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -56,7 +57,23 @@ func (p pool) closeIdle() {
 	p.http1.CloseIdleConnections()
 }
 
+// proxyKey is where a request's context has the address of its own proxy.
+type proxyKey struct{}
+
+// requestProxy is the proxy of the request. A request without one is never sent
+// here: nothing would guard its connection.
+func requestProxy(r *http.Request) (*url.URL, error) {
+	u, ok := r.Context().Value(proxyKey{}).(*url.URL)
+	if !ok {
+		return nil, errors.New("fetch: no proxy")
+	}
+	return u, nil
+}
+
 func (c *Client) pool(req Request) pool {
+	if req.Proxy != "" {
+		return c.proxied
+	}
 	if req.AllowPrivate {
 		return c.private
 	}
@@ -74,7 +91,7 @@ func (c *Client) hop(ctx context.Context, u *url.URL, req Request, budget time.D
 	if u.Scheme != "https" {
 		return c.ask(hopCtx, ctx, p.best, u, req)
 	}
-	if _, ok := c.http1.get(key); ok {
+	if _, ok := c.http1.get(key); ok || req.HTTP1 {
 		return c.ask(hopCtx, ctx, p.http1, u, req)
 	}
 	var http2 bool

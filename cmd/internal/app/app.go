@@ -54,6 +54,8 @@ type App struct {
 	poller  *feeds.Poller // fetch
 	websub  *feeds.WebSub // fetch, where hubs can call
 	extract *extractors.Extractor
+	learner *extractors.Learner // nil: off
+	yields  *extractors.Yields
 	stories *stories.Assigner
 	index   *index.Index
 	engine  *alerts.Engine
@@ -115,6 +117,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	if a.opts.has(RoleFetch) || a.opts.has(RoleExtract) {
 		cfg.Fetch.Version = a.opts.Version
+		cfg.Fetch.OnHold = a.hold
 		if a.client, err = fetch.New(a.lg, a.reg, cfg.Fetch); err != nil {
 			return err
 		}
@@ -215,6 +218,12 @@ func (a *App) parts() []part {
 		for p := range pipeline.ItemPartitions {
 			add(fmt.Sprintf("extract %d", p), func(ctx context.Context) error { return a.runExtract(ctx, p) })
 		}
+	}
+	if a.yields != nil {
+		add("yields", a.runYields)
+	}
+	if a.learner != nil {
+		add("learner", a.learner.Run)
 	}
 	if a.stories != nil {
 		add("stories", a.runStories)

@@ -74,6 +74,12 @@ type proc struct {
 	done chan struct{}
 }
 
+// oldMayAlert is a configuration under which what is old when a feed is first
+// polled raises alerts too: the feeds' items are years old.
+func oldMayAlert(t testing.TB, dir string) string {
+	return writeFile(t, filepath.Join(dir, "newswatch.yaml"), "feeds: { quiet_before: -1s }\n")
+}
+
 func start(t testing.TB, name, path string, args ...string) *proc {
 	t.Helper()
 	p := &proc{t: t, name: name, cmd: exec.Command(path, args...), log: &bytes.Buffer{}, mu: &sync.Mutex{}, done: make(chan struct{})}
@@ -296,7 +302,7 @@ func TestEndToEndKilled(t *testing.T) {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	s := server{t, "http://" + addr}
 	run := func() *proc {
-		p := start(t, "newswatch", bin, "run", "--data", filepath.Join(dir, "data"), "--catalog", catalog, "--listen", addr)
+		p := start(t, "newswatch", bin, "run", "--config", oldMayAlert(t, dir), "--data", filepath.Join(dir, "data"), "--catalog", catalog, "--listen", addr)
 		s.ready(p)
 		return p
 	}
@@ -336,6 +342,7 @@ func TestEndToEndSplit(t *testing.T) {
 	natsBin := natsServer.build(t, "nats-server", "github.com/nats-io/nats-server/v2")
 	dir := t.TempDir()
 	catalog := writeFile(t, filepath.Join(dir, "catalog.yaml"), st.catalog(h.url))
+	config := oldMayAlert(t, dir)
 
 	port := freePort(t)
 	nats := fmt.Sprintf("nats://127.0.0.1:%d", port)
@@ -351,7 +358,7 @@ func TestEndToEndSplit(t *testing.T) {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	s := server{t, "http://" + addr}
 	run := func(name, roles string, args ...string) *proc {
-		args = append([]string{"run", "--nats", nats, "--role", roles, "--catalog", catalog, "--data", filepath.Join(dir, name)}, args...)
+		args = append([]string{"run", "--config", config, "--nats", nats, "--role", roles, "--catalog", catalog, "--data", filepath.Join(dir, name)}, args...)
 		return start(t, name, bin, args...)
 	}
 	front := run("front", "fetch,web", "--listen", addr)

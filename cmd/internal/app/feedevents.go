@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/newswatch/newswatch/alerts"
+	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/feeds"
 	"github.com/newswatch/newswatch/web"
@@ -22,19 +23,20 @@ const (
 	eventWait  = 250 * time.Millisecond
 )
 
-// feedEvent is told by the poller what becomes of a feed, and raises the alerts
-// of the watches that wait for it. It answers nil once every alert is stored:
-// only then may the poller take the event as told. An alert that is there
+// feedEvent is told by the poller what becomes of a feed, and by the extraction
+// what becomes of a source's pages, and raises the alerts of the watches that
+// wait for it. It answers nil once every alert is stored: only then may they
+// take the event as told. An alert that is there
 // already, because of a restart or another process, is stored.
 func (a *App) feedEvent(ctx context.Context, ev pipeline.FeedEvent) error {
 	raised, err := alerts.Silence(a.catalog.Snapshot(), ev, time.Now())
 	if err != nil {
 		// The other watches speak all the same.
-		a.lg.Error("watches left out", "component", "feed events", "error", err)
+		a.lg.Error("watches left out", "component", "events", "error", err)
 	}
 	for _, al := range raised {
 		if err := publishAlert(ctx, a.node, al); err != nil {
-			return fmt.Errorf("feed %s: alert %s: %w", ev.Feed, al.ID, err)
+			return fmt.Errorf("%s: alert %s: %w", ev.About(), al.ID, err)
 		}
 	}
 	return nil
@@ -87,6 +89,21 @@ func (a *App) Feeds(ctx context.Context, source string) ([]web.FeedStatus, error
 	return out, nil
 }
 
+// Kept implements web.Feeds. Whichever process polls, the bucket has it.
+func (a *App) Kept(ctx context.Context, url string) (*web.KeptBody, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	kv, err := a.node.KV(ctx, pipeline.BucketFeeds)
+	if err != nil {
+		return nil, err
+	}
+	k, err := feeds.LoadKept(ctx, kv, url)
+	if err != nil {
+		return nil, err
+	}
+	return (*web.KeptBody)(k), nil
+}
+
 // feedStatus is a feed's health as the web shows it.
 func feedStatus(f feeds.FeedHealth) web.FeedStatus {
 	return web.FeedStatus{
@@ -94,6 +111,7 @@ func feedStatus(f feeds.FeedHealth) web.FeedStatus {
 		Failures: int(math.Ceil(f.Failures)), LastOK: f.LastGood, NextDue: f.NextDue, LastPoll: f.LastPoll, Status: f.Status, Class: f.Class,
 		IntervalS: int64(f.Interval / time.Second), Items: f.Items, Listed: f.Listed, Newest: f.Newest, UsualS: int64(f.Usual / time.Second),
 		Format: f.Format, Title: f.Title, Repairs: f.Repairs, Suggestions: f.Suggestions,
+		KeptAt: f.KeptAt, KeptBytes: f.KeptBytes,
 		MovedTo: f.MovedTo, MovedUsed: f.MovedUsed, Held: f.Held, Matching: f.Matching,
 	}
 }
@@ -111,4 +129,20 @@ func feedsStatus(all []feeds.FeedHealth) web.FeedsStatus {
 		}
 	}
 	return st
+}
+
+// Yield implements web.Yields.
+func (a *App) Yield(ctx context.Context, source string) (web.YieldStatus, error) {
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return web.YieldStatus{}, err
+	}
+	y, err := extractors.YieldOf(ctx, kv, source)
+	if err != nil {
+		return web.YieldStatus{}, err
+	}
+	return web.YieldStatus{
+		Source: y.Source, Recent: web.YieldStats(y.Recent), Past: web.YieldStats(y.Past),
+		Collapsed: y.Collapsed, Reason: y.Reason, Since: y.Since, LastGood: y.LastGood,
+	}, nil
 }

@@ -23,7 +23,13 @@ var rules = map[string][]string{
 	"pipeline/feeds":      {"pipeline", "pipeline/catalog", "pipeline/fetch"},
 	"pipeline/stories":    {"pipeline", "extractors/textnorm"},
 	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm"},
-	"extractors/readable": {},
+	"extractors/readable": {"extractors/readable/internal/content"},
+
+	"extractors/readable/internal/content": {},
+	"extractors/readable/internal/fit":     {"extractors/readable", "extractors/readable/internal/content", "extractors/readable/readabletest"},
+	"extractors/readable/readabletest":     {},
+	"extractors/tags/tagtest":              {"pipeline", "pipeline/catalog", "extractors/textnorm"},
+
 	"extractors/textnorm": {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 	"index":               {"pipeline", "index/query", "extractors/textnorm"},

@@ -27,6 +27,9 @@ func (p pages) Fetch(ctx context.Context, it pipeline.Item) (extractors.Raw, err
 		AllowPrivate: it.Private,
 		Gap:          time.Duration(it.GapMS) * time.Millisecond,
 		AtOnce:       it.AtOnce,
+		HTTP1:        it.HTTP1,
+		UserAgent:    it.UserAgent,
+		Proxy:        it.Proxy,
 		Robots:       true,
 		Only:         maybePage,
 	})

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/alerts/notify"
 	"github.com/newswatch/newswatch/extractors"
@@ -36,9 +38,18 @@ func (a *App) openFetch(ctx context.Context) error {
 	cfg.Distrust = a.node.Unclean()
 	cfg.OnEvent = a.feedEvent
 	cfg.Discover = suggest
+	cfg.OnHold = a.client.Hold
 	a.poller = feeds.NewPoller(a.lg, a.reg, kv, feeds.ToBus(a.node), a.client, cfg)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.poller.SetSources(c.Sources) })
 	return a.openWebSub()
+}
+
+// hold takes in that a host asked to be left alone: the poller remembers it over
+// a restart.
+func (a *App) hold(host string, until time.Time) {
+	if a.poller != nil {
+		a.poller.Hold(host, until)
+	}
 }
 
 // suggest lists the feeds a page names, guesses apart.
@@ -62,7 +73,7 @@ func (a *App) runMatched(ctx context.Context) error {
 		Pending:   256,
 		Exclusive: true,
 		Handle: func(_ context.Context, art pipeline.Article) ([]struct{}, error) {
-			if art.Revision == 1 && len(art.Mentions) > 0 {
+			if art.Revision == 1 && len(art.Entities()) > 0 {
 				for _, feed := range art.Feeds {
 					a.poller.Matched(feed)
 				}
@@ -83,11 +94,29 @@ func (a *App) serveFeeds(ctx context.Context) error {
 // bounded by what they hold, a page each.
 const extractWorkers = 16
 
-func (a *App) openExtract(context.Context) error {
+func (a *App) openExtract(ctx context.Context) error {
 	if !a.opts.has(RoleExtract) {
 		return nil
 	}
 	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
+	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
+	return errors.Join(a.openLearner(ctx), a.openYields(ctx))
+}
+
+// openLearner makes the extractor learn what recurs on hosts, unless it is not
+// to. What was learned last is saved at the end, before the bus closes.
+func (a *App) openLearner(ctx context.Context) error {
+	cfg := a.opts.Config.Extract.Learn
+	if cfg.Hosts < 0 {
+		return nil
+	}
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return err
+	}
+	a.learner = extractors.NewLearner(a.lg.With("component", "learner"), kv, cfg)
+	a.extract.Learn(a.learner)
+	a.onClose("learned blocks", a.learner.Save)
 	return nil
 }
 
@@ -105,6 +134,44 @@ func (a *App) runExtract(ctx context.Context, partition int) error {
 		Handle:    a.extract.Handle,
 	}
 	return a.node.Hold(ctx, name, func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
+}
+
+// lastSave bounds the save of the yields when their lease ends.
+const lastSave = 5 * time.Second
+
+// openYields makes the stage that follows how much text the pages of each
+// source give.
+func (a *App) openYields(ctx context.Context) error {
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return err
+	}
+	a.yields = extractors.NewYields(a.lg.With("component", "yields"), a.reg, kv, a.feedEvent)
+	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.yields.SetSources(c.Sources) })
+	return nil
+}
+
+// runYields follows the yields of all sources in one process at a time: the
+// pages of one source may be read by several.
+func (a *App) runYields(ctx context.Context) error {
+	stage := pipeline.Stage[pipeline.Article, struct{}]{
+		Name:      "yields",
+		In:        pipeline.Articles,
+		Workers:   1,
+		Pending:   256,
+		Exclusive: true,
+		Handle:    a.yields.Handle,
+	}
+	return a.node.Hold(ctx, "yields", func(ctx context.Context, _ uint64) error {
+		a.yields.Reset()
+		g, running := errgroup.WithContext(ctx)
+		g.Go(func() error { return stage.Run(running, a.node) })
+		g.Go(func() error { return a.yields.Run(running) })
+		err := g.Wait()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
+		defer cancel()
+		return errors.Join(err, a.yields.Save(last))
+	})
 }
 
 func (a *App) openStories(ctx context.Context) error {

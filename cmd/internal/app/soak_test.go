@@ -39,7 +39,7 @@ func TestSoak(t *testing.T) {
 	}
 	s := server{t, "http://" + addr}
 	begin := time.Now()
-	p := start(t, "newswatch", bin, "run", "--data", filepath.Join(dir, "data"), "--catalog", catalog, "--listen", addr)
+	p := start(t, "newswatch", bin, "run", "--config", oldMayAlert(t, dir), "--data", filepath.Join(dir, "data"), "--catalog", catalog, "--listen", addr)
 	s.ready(p)
 	first := len(st.links(t))
 	until(t, 4*time.Minute, "first items searchable", func() (string, bool) {

@@ -38,6 +38,7 @@ func (a *App) openWeb() error {
 		deps.Catalog = a.catalog
 		deps.Editor = a.catalog
 		deps.Feeds = a
+		deps.Yields = a
 		deps.Discover = a.discover
 		deps.Explain = a.explainer()
 		deps.Preview = a.previewer().Preview
