@@ -172,7 +172,7 @@ func extractLine(in LineIn, opt FilterOptions) (LineOut, error) {
 		Title:     page.Title,
 		Text:      page.Text,
 		Author:    page.Author,
-		Published: page.Published.UTC(),
+		Published: page.Published, // in the page's own zone: its first ten characters are the day that the page names
 		Lang:      Language(page.Title, page.Text, in.Lang, page.Lang),
 		Canonical: page.Canonical,
 		Method:    page.Method,

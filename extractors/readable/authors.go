@@ -106,6 +106,9 @@ func (g *gathered) author(site string) string {
 		if len(list) == 0 {
 			return ""
 		}
+		if len(list) == 1 && slices.Contains(deskWords, strings.ToLower(list[0])) {
+			return ""
+		}
 		if len(list) == 1 && g.ofSite(list[0], site) {
 			if spare == "" {
 				spare = list[0]
@@ -177,10 +180,11 @@ func (g *gathered) ofSite(name, site string) bool {
 	}
 	host := squeeze(strings.TrimPrefix(g.host, "www."))
 	label, _, _ := strings.Cut(strings.TrimPrefix(g.host, "www."), ".")
-	return host != "" && (n == host || n == squeeze(label)) || slices.Contains(deskWords, strings.ToLower(name))
+	return host != "" && (n == host || n == squeeze(label))
 }
 
-var deskWords = []string{"admin", "redaktion", "редакция", "editor", "editorial staff", "webmaster", "staff", "newsroom", "redacción", "la rédaction", "nachrichten", "no author", "administrator", "unknown", "anonymous", "guest"}
+// deskWords name nobody.
+var deskWords = []string{"admin", "redaktion", "редакция", "editor", "editorial staff", "webmaster", "staff", "newsroom", "redacción", "la rédaction", "nachrichten", "no author", "administrator", "unknown", "anonymous", "guest", "others", "author", "team"}
 
 // appendName adds a name that isn't there, nor a part of one that is.
 func appendName(list []string, name string) []string {
@@ -294,7 +298,10 @@ func isName(s string, strict bool) bool {
 			digits++
 		}
 	}
-	if letters < 2 || digits > 2 && digits*2 > letters {
+	if letters < 2 || digits > 2 && digits*2 > letters || isDigit(s[0]) && strings.Contains(s, " ") { // 5 minutes
+		return false
+	}
+	if strings.Count(s, ".") >= 2 && !strings.Contains(s, " ") && letters > 6 { // the key of a template
 		return false
 	}
 	if !strict {

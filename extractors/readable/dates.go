@@ -393,8 +393,13 @@ func pathDate(s string) (stamp, bool) {
 	for n < len(s) && isDigit(s[n]) {
 		n++
 	}
-	if n == 8 {
+	switch {
+	case n == 8:
 		return packedTime(s[:8])
+	case n >= 14 && (len(s) == n || s[n] == '.'): // an article's number that begins with when it was made
+		if _, ok := packedTime(s[:14]); ok {
+			return packedTime(s[:8])
+		}
 	}
 	if n != 4 {
 		return stamp{}, false
