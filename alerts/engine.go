@@ -139,11 +139,13 @@ func (e *Engine) compile(w catalog.Watch) (watch, error) {
 func (e *Engine) Problems() map[string]error { return maps.Clone(e.state.Load().broken) }
 
 // Handle is the stage: the alerts that a raises, each once however often a
-// comes. An article that was loaded quietly raises none.
+// comes. An article that was loaded quietly raises none, and of one whose
+// mentions were changed quietly those it had as news count.
 func (e *Engine) Handle(_ context.Context, a pipeline.Article) ([]pipeline.Alert, error) {
 	if a.Quiet {
 		return nil, nil
 	}
+	a = *a.AsNews()
 	start := e.now()
 	s := e.state.Load()
 	var out []pipeline.Alert

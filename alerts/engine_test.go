@@ -168,6 +168,33 @@ func TestQuietArticleRaisesNothing(t *testing.T) {
 	}
 }
 
+// An article whose mentions were changed after it was news alerts by those it
+// had as news: neither a mention added nor one taken away since raises anything.
+func TestRetaggedArticleAlertsAsNews(t *testing.T) {
+	e := testEngine(
+		catalog.Watch{ID: "new", Query: "entity:zte"},
+		catalog.Watch{ID: "old", Query: "entity:huawei"},
+		catalog.Watch{ID: "without", Query: "phones -entity:zte"},
+	)
+	a := article(1, 1)
+	a.Retagged = &pipeline.Retagged{At: testNow, Mentions: a.Mentions[:1]}
+	var got []string
+	for _, al := range handle(t, e, a) {
+		got = append(got, al.Watch)
+	}
+	slices.Sort(got)
+	if want := []string{"old", "without"}; !slices.Equal(got, want) {
+		t.Errorf("alerts of watches %v, want %v", got, want)
+	}
+	if ex := e.Explain(a, "new"); !ex.Matched || len(ex.Alerts) > 0 || !strings.Contains(ex.Reason, "quietly") {
+		t.Errorf("explanation %+v: want a match that raised nothing, and why", ex)
+	}
+	a.Retagged = nil
+	if got := len(handle(t, e, a)); got != 2 { // new and old
+		t.Errorf("%d alerts of an article tagged as it is, want 2", got)
+	}
+}
+
 func TestMatchWithoutPlaces(t *testing.T) {
 	e := testEngine(catalog.Watch{ID: "w", Query: "lang:en -nokia"})
 	for _, tt := range []struct {

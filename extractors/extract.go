@@ -413,23 +413,13 @@ func (e *Extractor) finish(a *pipeline.Article) {
 	// article says the older one and is tagged again, never the reverse.
 	a.Catalog = e.tagger.Version()
 	a.Mentions = slices.Clone(e.tagger.Tag(a.Title, a.Text, a.Lang))
-	slices.SortStableFunc(a.Mentions, func(x, y pipeline.Mention) int {
-		return cmp.Or(cmp.Compare(fieldOrder(x.Field), fieldOrder(y.Field)), cmp.Compare(x.Start, y.Start),
-			cmp.Compare(y.End, x.End), cmp.Compare(x.Entity, y.Entity))
-	})
+	pipeline.SortMentions(a.Mentions)
 	a.Content = pipeline.Digest8(a.Title, a.Text)
 	a.Extracted = e.now().UTC()
 }
 
 // maxTitle is the most bytes of a title that are kept.
 const maxTitle = 2 << 10
-
-func fieldOrder(field string) int {
-	if field == pipeline.FieldTitle {
-		return 0
-	}
-	return 1
-}
 
 // plain is s as valid UTF-8 without the control characters that no text has.
 func plain(s string) string {

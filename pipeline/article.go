@@ -48,6 +48,7 @@ type Article struct {
 	Problems []Problem `json:"problems,omitempty"` // what went wrong on the way; the article goes on all the same
 	Mentions []Mention `json:"mentions,omitempty"` // by field (title first), then start
 	Catalog  string    `json:"catalog,omitempty"`  // version of the entities it was tagged with
+	Retagged *Retagged `json:"retagged,omitempty"` // its mentions were changed since it was news; nil: they are as they were
 
 	Story  string `json:"story,omitempty"`   // id of the story's first article
 	CopyOf string `json:"copy_of,omitempty"` // id of the article it is a copy of

@@ -94,7 +94,9 @@ func (s *Server) routeAPI() error {
 	})
 
 	s.routeSearch()
+	s.routeExplain()
 	s.routeCatalog()
+	s.routeEntities()
 	s.routeDiscover()
 	s.routeLoad()
 	s.routeAlerts()

@@ -29,12 +29,7 @@ func (s *Server) routeCatalog() {
 		id:      func(o *catalog.Source) string { return o.ID },
 		version: func(o *catalog.Source) string { return o.Version },
 	})
-	routeKind(s, kindRoutes[catalog.Entity]{
-		kind: catalog.KindEntity, one: "entity", many: "entities",
-		all:     func(c *catalog.Catalog) []catalog.Entity { return c.Entities },
-		id:      func(o *catalog.Entity) string { return o.ID },
-		version: func(o *catalog.Entity) string { return o.Version },
-	})
+	routeKind(s, entityRoutes)
 	routeKind(s, kindRoutes[catalog.Watch]{
 		kind: catalog.KindWatch, one: "watch", many: "watches",
 		all:     func(c *catalog.Catalog) []catalog.Watch { return c.Watches },
@@ -75,6 +70,8 @@ type putInput[T any] struct {
 	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"Refuse an object that is there already."`
 	Body        T
 	RawBody     []byte
+
+	force bool // store it even where its tests fail
 }
 
 func routeKind[T any](s *Server, k kindRoutes[T]) {
@@ -96,12 +93,11 @@ func routeKind[T any](s *Server, k kindRoutes[T]) {
 			}
 			return out, nil
 		})
-	put := op(http.MethodPut, "/"+k.many+"/{id}", "put-"+k.one, "catalog", "Add or change a "+k.one)
-	put.Responses = map[string]*huma.Response{"201": {Description: "Created: it was not there before"}}
-	put.MaxBodyBytes = maxObject
-	huma.Register(s.api, put, func(ctx context.Context, in *putInput[T]) (*objectOutput[T], error) {
-		return k.put(ctx, s, in)
-	})
+	if k.kind != catalog.KindEntity { // whose tests are run: routeEntities
+		huma.Register(s.api, k.putOp(), func(ctx context.Context, in *putInput[T]) (*objectOutput[T], error) {
+			return k.put(ctx, s, in)
+		})
+	}
 	huma.Register(s.api, op(http.MethodDelete, "/"+k.many+"/{id}", "delete-"+k.one, "catalog", "Delete a "+k.one),
 		func(ctx context.Context, in *idInput) (*struct{}, error) {
 			if s.deps.Editor == nil {
@@ -112,6 +108,21 @@ func routeKind[T any](s *Server, k kindRoutes[T]) {
 			}
 			return nil, nil //nolint:nilnil // huma's way to answer 204
 		})
+}
+
+// entityRoutes is of entities, whose put is in routeEntities.
+var entityRoutes = kindRoutes[catalog.Entity]{
+	kind: catalog.KindEntity, one: "entity", many: "entities",
+	all:     func(c *catalog.Catalog) []catalog.Entity { return c.Entities },
+	id:      func(o *catalog.Entity) string { return o.ID },
+	version: func(o *catalog.Entity) string { return o.Version },
+}
+
+func (k kindRoutes[T]) putOp() huma.Operation {
+	put := op(http.MethodPut, "/"+k.many+"/{id}", "put-"+k.one, "catalog", "Add or change a "+k.one)
+	put.Responses = map[string]*huma.Response{"201": {Description: "Created: it was not there before"}}
+	put.MaxBodyBytes = maxObject
+	return put
 }
 
 // get is the object with the id, or nil.
@@ -162,6 +173,11 @@ func (k kindRoutes[T]) put(ctx context.Context, s *Server, in *putInput[T]) (*ob
 		return nil, s.problemOf(ctx, what, err)
 	}
 	setID(obj, in.ID)
+	if e, ok := obj.(*catalog.Entity); ok && !in.force {
+		if err := s.runTests(&catalog.Catalog{Entities: []catalog.Entity{*e}}); err != nil {
+			return nil, s.problemOf(ctx, what, err)
+		}
+	}
 	was := k.get(s.deps.Catalog.Snapshot(), in.ID)
 	version, err := s.deps.Editor.Put(ctx, obj, catalog.PutOptions{
 		IfVersion: strings.Trim(in.IfMatch, `"`),
@@ -200,6 +216,7 @@ func setID(obj catalog.Object, id string) {
 
 type applyInput struct {
 	Name    string `query:"name" minLength:"1" maxLength:"256" default:"catalog" doc:"Name of the file: what it held before and no longer does is removed. Its ending says whether it is YAML, JSON or OPML; without one its content does."`
+	Force   bool   `query:"force" doc:"Store it even where a test of an entity fails."`
 	RawBody []byte `contentType:"application/yaml"`
 }
 
@@ -212,6 +229,11 @@ func (s *Server) apiApply(ctx context.Context, in *applyInput) (*applyOutput, er
 	c, err := catalog.ParseFile(in.Name, in.RawBody)
 	if err != nil {
 		return nil, s.problemOf(ctx, in.Name, err)
+	}
+	if !in.Force {
+		if err := s.runTests(c); err != nil {
+			return nil, s.problemOf(ctx, in.Name, err)
+		}
 	}
 	res, err := s.deps.Editor.Apply(ctx, c, in.Name)
 	if err != nil {

@@ -164,8 +164,8 @@ func TestPagesFitASmallScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		"/", "/?q=" + strings.Repeat("x", 300), "/?q=huawei+AND+%28" + strings.Repeat("y", 300), "/articles/" + w.articles[0].ID,
-		"/alerts", "/alerts/" + w.alerts[0].ID, "/alerts/" + w.alerts[2].ID, "/sources", "/sources/" + w.feeds[2].Source, "/status", "/nowhere",
+		"/", "/?q=" + strings.Repeat("x", 300), "/?q=huawei+AND+%28" + strings.Repeat("y", 300), "/articles/" + w.articles[0].ID, "/articles/" + w.articles[1].ID + "?entity=huawei&watch=huawei-news",
+		"/alerts", "/alerts/" + w.alerts[0].ID, "/alerts/" + w.alerts[2].ID, "/sources", "/sources/" + w.feeds[2].Source, "/entities", "/entities/huawei", "/entities:new", "/entities/huawei/edit", "/status", "/nowhere",
 	} {
 		if err := chromedp.Do(tab, chromedp.Navigate(srv.URL+path)); err != nil {
 			t.Fatalf("%s: %v", path, err)

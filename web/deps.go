@@ -21,12 +21,22 @@ type Deps struct {
 	Dead     Dead
 	Loader   Loader
 	Feeds    Feeds
+	Explain  Explainer
 	Yields   Yields
 
 	Reextract Reextractor
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
+
+	// Preview says what an entity would find in the articles published since
+	// then; the zero time: in all there are.
+	Preview func(ctx context.Context, e catalog.Entity, since time.Time) (pipeline.Preview, error)
+	// Lint says which names of an entity may not do what is meant.
+	Lint func(e catalog.Entity) []pipeline.NameWarning
+	// Tests runs the tests of entities as if they were saved; the failures are
+	// in the order of the entities. Nil: they are not run.
+	Tests func(entities []catalog.Entity) [][]pipeline.TestFailure
 
 	// Discover finds the feeds of a site; private: it may be on a private
 	// network. Its error is of asking at all, not of the site.

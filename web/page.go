@@ -19,7 +19,7 @@ import (
 var files embed.FS
 
 // templates has one set for each page: the layout and the page in it.
-var templates = parseTemplates("search", "article", "sources", "source", "alerts", "alert", "status", "error")
+var templates = parseTemplates("search", "article", "sources", "source", "entities", "entity", "entity_edit", "alerts", "alert", "status", "error")
 
 func parseTemplates(pages ...string) map[string]*template.Template {
 	sets := make(map[string]*template.Template, len(pages))
@@ -80,6 +80,12 @@ func (s *Server) routePages() {
 	s.mux.HandleFunc("GET /articles/{id}", s.articlePage)
 	s.mux.HandleFunc("GET /sources", s.sourcesPage)
 	s.mux.HandleFunc("GET /sources/{id}", s.sourcePage)
+	s.mux.HandleFunc("GET /entities", s.entitiesPage)
+	s.mux.HandleFunc("GET /entities/{id}", s.entityPage)
+	s.mux.HandleFunc("GET "+newEntityPath, s.newEntityPage)
+	s.mux.HandleFunc("POST "+newEntityPath, s.newEntityForm)
+	s.mux.HandleFunc("GET "+editEntityPath, s.editEntityPage)
+	s.mux.HandleFunc("POST "+editEntityPath, s.editEntityForm)
 	s.mux.HandleFunc("GET /alerts", s.alertsPage)
 	s.mux.HandleFunc("GET /alerts/{id}", s.alertPage)
 	s.mux.HandleFunc("GET /status", s.statusPage)
@@ -92,7 +98,7 @@ func (s *Server) routePages() {
 type chrome struct {
 	Title   string // of the page
 	Site    string
-	Section string // search, sources, alerts or status
+	Section string // search, sources, entities, alerts or status
 	Version string
 	Style   string // addresses
 	Script  string

@@ -27,10 +27,12 @@ type articlePage struct {
 	Provenance        []fact
 	Feeds             []string
 	Problems          []problemRow
+	Why               *whyView // nil: nobody here can tell
 }
 
 type entityRow struct {
 	Name, Kind, URL string
+	Why             string // address of the page that says why
 	Count           string
 	Forms           string // as they stand in the text
 }
@@ -59,7 +61,9 @@ func (s *Server) articlePage(w http.ResponseWriter, r *http.Request) {
 		s.failWith(w, r, "Article "+id, err)
 		return
 	}
-	s.render(w, http.StatusOK, "article", s.articleView(a))
+	page := s.articleView(a)
+	page.Why = s.whyView(r.Context(), a, r.URL.Query().Get("entity"), r.URL.Query().Get("watch"))
+	s.render(w, http.StatusOK, "article", page)
 }
 
 func (s *Server) articleView(a pipeline.Article) articlePage {
@@ -148,7 +152,7 @@ func revision(n int) string {
 func entityRows(a pipeline.Article, n names) []entityRow {
 	var rows []entityRow
 	for _, id := range a.Entities() {
-		row := entityRow{Name: n.entity(id), URL: searchState{Query: term("entity", id)}.url()}
+		row := entityRow{Name: n.entity(id), URL: searchState{Query: term("entity", id)}.url(), Why: whyURL(a.ID, id)}
 		if e := n.catalog.Entity(id); e != nil {
 			row.Kind = e.Kind
 		}

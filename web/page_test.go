@@ -44,6 +44,9 @@ func TestEveryPage(t *testing.T) {
 		{"bad folding", "search", "/?collapse=all", 400, []string{"There is no folding all"}},
 		{"nothing found", "search", "/?q=lang%3Axx+huawei&to=2016-01-01", 200, []string{"Nothing found", "without lang:xx", "any day"}},
 		{"article", "article", "/articles/" + w.articles[0].ID, 200, []string{"Dmitry Medvedev", "+1 min 35 s", "as its feed says", "Read the original", "readability"}},
+		{"why a mention", "article", "/articles/" + w.articles[0].ID + "?entity=huawei&watch=huawei-news", 200, []string{"Huawei: mentioned in 1 place.", "rule exact, confidence 1.00", "Huawei in the news: it matches.", "Its alert"}},
+		{"why no mention", "article", "/articles/" + w.articles[0].ID + "?entity=alibaba", 200, []string{"Alibaba: not mentioned: its name stands in 1 place that does not count; the article was tagged by other names and is kept with it.", "does not count: near: none of shop, trade"}},
+		{"why not, of nobody", "article", "/articles/" + w.articles[0].ID + "?entity=nobody", 200, []string{"There is no entity nobody."}},
 		{"copy", "article", "/articles/" + w.articles[8].ID, 200, []string{"This is a copy", "梅德韦杰夫"}},
 		{"alerts", "alerts", "/alerts", 200, []string{"Huawei in the news", "failed", "华为展示"}},
 		{"alert", "alert", "/alerts/huawei-news.0123456789abcdef", 200, []string{"entity:huawei", "one alert per story", "Sent everywhere", "503 Service Unavailable"}},
@@ -60,6 +63,16 @@ func TestEveryPage(t *testing.T) {
 		{"source that is quiet", "source", "/sources/jiangnan", 200, []string{"江南日报", "Answered 304 Not Modified", "Usual gap at most 5 h", "20 listed, 812 taken in", "Format atom", "Mended a missing </item>", "Every 2 h", "world news"}},
 		{"source that has moved", "source", "/sources/pacific-wire", 200, []string{"It has moved to https://wire.example/world.xml and is asked there now", "asked more often", "Next poll in 8 min"}},
 		{"no such source", "error", "/sources/nobody", 404, []string{"there is no such thing"}},
+		{"entities", "entities", "/entities", 200, []string{"4 entities", "Add an entity", "Huawei", "华为", "Dmitry Medvedevperson"}},
+		{"entities narrowed", "entities", "/entities?kind=event&q=" + url.QueryEscape("互联网"), 200, []string{"1 entity", "World Internet Conference"}},
+		{"entities narrowed to none", "entities", "/entities?kind=law", 200, []string{"0 entities", "No entity is like that"}},
+		{"entities, no such page", "error", "/entities?page=9", 404, []string{"There is no page 9"}},
+		{"entities, no page", "error", "/entities?page=x", 400, nil},
+		{"entity", "entity", "/entities/huawei?done=saved", 200, []string{"It is saved", "Q160120", "ХуавейRussian", "Huawei It is a word of every day.", "Top sources", "Mentioned with", "Alibaba", "Newest mentions", "Вестник связи", "per day"}},
+		{"no such entity", "error", "/entities/nobody", 404, []string{"there is no such thing"}},
+		{"entity to add", "entity_edit", "/entities:new", 200, []string{"Add an entity", "Names, one a line"}},
+		{"entity to change", "entity_edit", "/entities/huawei/edit", 200, []string{"Huawei", "{ text: 华为, lang: zh }"}},
+		{"no such entity to change", "error", "/entities/nobody/edit", 404, nil},
 		{"status", "status", "/status?done=replayed", 200, []string{"1,234", "HTTP 403: the site refuses us", "57 ok", "index out of range", "Replay dead letter 7", "handed to its stage again", "100.0 GiB free"}},
 		{"no such page", "error", "/nowhere", 404, []string{"There is nothing at /nowhere."}},
 		{"no such article", "error", "/articles/20151216120000-ffffffffffffffff", 404, []string{"there is no such thing"}},
@@ -85,7 +98,7 @@ func TestEveryPage(t *testing.T) {
 
 func TestPagesOfPartsThatDoNotRun(t *testing.T) {
 	s := serverOf(t, Deps{}, Config{Title: "desk"})
-	for _, path := range []string{"/", "/articles/x", "/sources", "/sources/x", "/alerts", "/alerts/x", "/status"} {
+	for _, path := range []string{"/", "/articles/x", "/sources", "/sources/x", "/entities", "/entities/x", "/entities:new", "/entities/x/edit", "/alerts", "/alerts/x", "/status"} {
 		p := page(t, s, path, http.StatusServiceUnavailable)
 		if got := text(p.one(t, "main")); !strings.Contains(got, "not running here") {
 			t.Errorf("%s: %s", path, got)

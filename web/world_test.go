@@ -389,6 +389,77 @@ func (w *world) Snapshot() *catalog.Catalog {
 	return w.catalog
 }
 
+// Findings finds the names as they stand; Alibaba does not count in the text.
+func (w *world) Findings(a pipeline.Article, entity string) []Finding {
+	var out []Finding
+	for _, m := range a.Mentions {
+		if m.Entity != entity {
+			continue
+		}
+		f := Finding{Mention: m}
+		if entity == "alibaba" && m.Field == pipeline.FieldText {
+			f.Blocked = "near: none of shop, trade"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// Verdict asks the query.
+func (w *world) Verdict(a pipeline.Article, watch string) WatchVerdict {
+	q, err := query.Parse(w.Snapshot().Watch(watch).Query, noon)
+	if err != nil {
+		panic(err)
+	}
+	spans, ok := q.Match(query.NewDoc(&a))
+	if !ok {
+		return WatchVerdict{Reason: "it does not match: entity:huawei (not true of the article)"}
+	}
+	return WatchVerdict{Matched: true, Reason: "it matches", Alerts: []string{"huawei-news.0123456789abcdef"}, Spans: spans}
+}
+
+// preview finds the names as they stand in the world's articles.
+func (w *world) preview(_ context.Context, e catalog.Entity, since time.Time) (pipeline.Preview, error) {
+	p := pipeline.Preview{
+		Entity: e.ID, Candidates: len(w.articles), Blocked: []pipeline.NameCount{{Text: "not: pie", Count: 1}},
+		Warnings: []pipeline.NameWarning{{Name: e.Names[0].Text, Rule: "common", Msg: "is a word of every day: give it near or not words, or look at what it finds"}},
+		Failures: tests([]catalog.Entity{e})[0], Samples: []pipeline.NameSample{}, Note: "of the 42 articles that may mention it 40 were read, spread evenly",
+	}
+	for _, n := range e.Names {
+		np := pipeline.NamePreview{Name: n.Text, Lang: n.Lang, Left: []pipeline.NameCount{{Text: "компания", Count: 2}}, Right: []pipeline.NameCount{}, Forms: []pipeline.NameCount{}}
+		for _, a := range w.articles {
+			i := strings.Index(a.Text, n.Text)
+			if a.Published.Before(since) || i < 0 {
+				continue
+			}
+			p.Read++
+			np.Articles, np.Mentions, np.Case.First = np.Articles+1, np.Mentions+1, np.Case.First+1
+			p.Articles, p.Mentions = p.Articles+1, p.Mentions+1
+			if len(p.Samples) < 3 {
+				before, after := pipeline.Excerpt(a.Text, i, i+len(n.Text), 60)
+				p.Samples = append(p.Samples, pipeline.NameSample{Article: a.ID, Title: a.Title, Source: a.Source, Lang: a.Lang, Published: a.Published,
+					Name: n.Text, Field: "text", Before: before, Text: n.Text, After: after, Rule: "exact", Confidence: 0.95})
+			}
+		}
+		p.Names = append(p.Names, np)
+	}
+	return p, nil
+}
+
+// tests fail that ask for the impossible.
+func tests(entities []catalog.Entity) [][]pipeline.TestFailure {
+	out := make([][]pipeline.TestFailure, len(entities))
+	for i, e := range entities {
+		out[i] = []pipeline.TestFailure{}
+		for j, text := range e.Tests.Match {
+			if strings.Contains(text, "impossible") {
+				out[i] = append(out[i], pipeline.TestFailure{Field: fmt.Sprintf("tests.match[%d]", j), Text: text, Msg: fmt.Sprintf("%q must match: nothing was found", text)})
+			}
+		}
+	}
+	return out
+}
+
 // Load takes every item but those of refused.example.
 func (w *world) Load(_ context.Context, it pipeline.Item) (string, error) {
 	switch {
@@ -607,8 +678,11 @@ func upper(_ context.Context, in io.Reader, out io.Writer) error {
 // deps is the whole world.
 func (w *world) deps() Deps {
 	return Deps{
-		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Yields: w,
-		Tag: upper, Extract: upper,
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Yields: w, Explain: w,
+		Tag: upper, Extract: upper, Preview: w.preview, Tests: tests,
+		Lint: func(e catalog.Entity) []pipeline.NameWarning {
+			return []pipeline.NameWarning{{Name: e.Names[0].Text, Rule: "common", Msg: "is a word of every day"}}
+		},
 		Status: func(context.Context) (Status, error) { return w.status, nil },
 		Ready:  func(context.Context) []Check { return []Check{{Name: "bus"}, {Name: "index"}} },
 	}

@@ -26,13 +26,15 @@ var kinds = map[string]string{
 func newApply() *cobra.Command {
 	var s server
 	var files []string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE…",
 		Short: "Put a catalog file (YAML or OPML) into the running server",
 		Long: `Put sources, entities, watches and channels into the running server. What the
 file no longer holds since it was last applied is removed; files are told apart
-by their names. A bad file changes nothing and says which line. FILE may be - for
-standard input.
+by their names. A bad file changes nothing and says which line; so does one with
+an entity whose tests fail, unless --force is given. FILE may be - for standard
+input.
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong use.`,
 		Args: cobra.ArbitraryArgs,
@@ -54,6 +56,9 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong use.`,
 				}
 				var res struct{ Added, Changed, Unchanged, Removed int }
 				path := apiPath + "apply?name=" + url.QueryEscape(name)
+				if force {
+					path += "&force=true"
+				}
 				if err := c.Do(cmd.Context(), http.MethodPost, path, "application/yaml", bytes.NewReader(data), &res); err != nil {
 					return err
 				}
@@ -64,6 +69,7 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong use.`,
 	}
 	s.flags(cmd)
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file to apply; may be given several times")
+	cmd.Flags().BoolVar(&force, "force", false, "store entities even where their tests fail")
 	_ = cmd.MarkFlagRequired("file") // it exists
 	return cmd
 }

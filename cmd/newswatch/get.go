@@ -24,6 +24,7 @@ func newGet() *cobra.Command {
 	var s server
 	var format string
 	var limit int
+	var explain []string
 	cmd := &cobra.Command{
 		Use:   "get KIND [ID]",
 		Short: "Show what the running server has: catalog, alerts, an article, its status",
@@ -33,12 +34,14 @@ func newGet() *cobra.Command {
   newswatch get entity huawei
   newswatch get alerts
   newswatch get article 20151216093000-0123456789abcdef
+  newswatch get article 20151216093000-0123456789abcdef --explain entity=huawei
   newswatch get status
 
 KIND is sources, entities, watches, channels, alerts, article or status, singular
 or plural.
 Sources, entities, watches and channels are printed one by one as JSON. For
-articles there is newswatch search.
+articles there is newswatch search. --explain says why the article mentions an
+entity or matches a watch (--explain watch=ID), or why not.
 
 Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 		Args: cobra.RangeArgs(1, 2),
@@ -48,6 +51,9 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			}
 			if limit < 0 {
 				return fmt.Errorf("--limit %d: want 1 or more, or 0 for all", limit)
+			}
+			if _, err := explainQuery(args[0], explain); err != nil {
+				return err
 			}
 			return oneOf("output", format, "table", "json", "jsonl")
 		},
@@ -61,6 +67,9 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 				return err
 			}
 			out := cmd.OutOrStdout()
+			if len(explain) > 0 {
+				return explainArticle(cmd, c, path, explain, format)
+			}
 			if len(args) == 2 || path == statusPath {
 				var one json.RawMessage
 				if err := c.Get(cmd.Context(), path, nil, &one); err != nil {
@@ -93,6 +102,7 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 	s.flags(cmd)
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, json or jsonl")
 	cmd.Flags().IntVar(&limit, "limit", 0, "most to print of a kind; 0: all (alerts: 50 if not given)")
+	cmd.Flags().StringArrayVar(&explain, "explain", nil, "of an article: entity=ID or watch=ID, why or why not")
 	return cmd
 }
 

@@ -95,3 +95,43 @@ func Marshal(c *Catalog) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// MarshalEntity writes a catalog file of one entity that Parse reads back, with
+// comments: lines above it, and notes beside its names, by their place.
+func MarshalEntity(e Entity, above []string, notes map[int][]string) ([]byte, error) {
+	var entity yaml.Node
+	if err := entity.Encode(e); err != nil {
+		return nil, fmt.Errorf("marshal entity %s: %w", e.ID, err)
+	}
+	for i := 0; i+1 < len(entity.Content); i += 2 {
+		if entity.Content[i].Value != "names" {
+			continue
+		}
+		for j, n := range entity.Content[i+1].Content {
+			n.LineComment = comment(strings.Join(notes[j], "; "))
+		}
+	}
+	list := &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{&entity}}
+	doc := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "entities"}, list}}
+	var b bytes.Buffer
+	for _, line := range above {
+		b.WriteString(comment(line) + "\n")
+	}
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(doc); err != nil {
+		return nil, fmt.Errorf("marshal entity %s: %w", e.ID, err)
+	}
+	if err := enc.Close(); err != nil {
+		return nil, fmt.Errorf("marshal entity %s: %w", e.ID, err)
+	}
+	return b.Bytes(), nil
+}
+
+// comment is a text as a comment of one line; empty: none.
+func comment(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "# " + strings.Join(strings.Fields(s), " ")
+}

@@ -103,3 +103,10 @@ func (e *ManagedError) Error() string {
 
 // Is makes errors.Is(err, ErrManaged) true.
 func (e *ManagedError) Is(target error) bool { return target == ErrManaged }
+
+// Fault is what is wrong with the i-th object of the kind, told where its field
+// stands if the catalog was read from a file.
+func (c *Catalog) Fault(kind string, i int, field, msg string) *FieldError {
+	e := &FieldError{Ref: c.objects(kind)[i].Ref(), Field: field, Msg: msg}
+	return c.locate([]*FieldError{e}, kind, i)[0]
+}

@@ -18,6 +18,7 @@ import (
 const (
 	serviceSearch  = "search"  // pipeline.SearchRequest → pipeline.SearchResult
 	serviceArticle = "article" // id → pipeline.Article
+	serviceIDs     = "ids"     // pipeline.IDsRequest → pipeline.IDsResult
 	serviceIndex   = "index"   // nothing → web.IndexStatus
 	serviceFeeds   = "feeds"   // nothing → []feeds.FeedHealth
 	serviceFind    = "find"    // findRequest → *feeds.Finding
@@ -65,11 +66,16 @@ func (r remoteIndex) Article(ctx context.Context, id string) (pipeline.Article, 
 	return call[string, pipeline.Article](ctx, r.node, serviceArticle, id)
 }
 
+func (r remoteIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
+	return call[pipeline.IDsRequest, pipeline.IDsResult](ctx, r.node, serviceIDs, req)
+}
+
 // serveIndex offers the index to other processes until ctx is done.
 func serveIndex(ctx context.Context, node *jet.Node, ix *index.Index) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, node, serviceSearch, ix.Search) })
 	g.Go(func() error { return serve(ctx, node, serviceArticle, ix.Article) })
+	g.Go(func() error { return serve(ctx, node, serviceIDs, ix.IDs) })
 	g.Go(func() error {
 		return serve(ctx, node, serviceIndex, func(context.Context, struct{}) (web.IndexStatus, error) {
 			return indexStatus(ix), nil

@@ -13,6 +13,7 @@ import (
 	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/extractors/tags"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/jet"
 	"github.com/newswatch/newswatch/web"
 )
@@ -39,6 +40,10 @@ func (a *App) openWeb(ctx context.Context) error {
 		deps.Feeds = a
 		deps.Yields = a
 		deps.Discover = a.discover
+		deps.Explain = a.explainer()
+		deps.Preview = a.previewer().Preview
+		deps.Tests = a.testFailures
+		deps.Lint = func(e catalog.Entity) []pipeline.NameWarning { return tags.Lint(e, a.catalog.Snapshot().Entities) }
 		deps.Alerts = alertList{outbox{a.node, a.node}, a.node}
 		deps.Dead = deadLetters{a.node}
 		kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
