@@ -65,7 +65,7 @@ func TestFilter(t *testing.T) {
 		{ID: "6", Line: 7, Error: "line 7: readable: not HTML: text/html", Notes: nil},
 		{Line: 8, Error: "line 8: line is too long: over 8000 bytes"},
 		{ID: "7", Line: 9, Error: `line 9: one of "html" and "html_file" is wanted, not both`},
-		{ID: "8", Text: "华为", Lang: "zh", Method: "paragraphs", Notes: []string{"short"}},
+		{ID: "8", Text: "华为", Lang: "zh", Method: "blocks", Notes: []string{"short"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
