@@ -32,6 +32,11 @@ func (g *gathered) credit(n *html.Node, from dateFrom, h hint) {
 	if c := utf8.RuneCountInString(t); c < 2 || c > 160 {
 		return
 	}
+	for _, w := range wideEditors {
+		if strings.HasPrefix(t, w) {
+			from = fromModified // an editor is no author where there is one
+		}
+	}
 	g.credits = append(g.credits, credit{t, from, h, g.pos})
 }
 
@@ -66,7 +71,11 @@ func (g *gathered) lineCredits(s string) {
 		if end := strings.IndexAny(rest, "|｜)）】；;\n　"); end >= 0 {
 			rest = rest[:end]
 		}
-		if f := strings.Fields(rest); len(f) > 0 {
+		f := strings.Fields(rest)
+		if len(f) > 1 && endsInRole(f[0]) { // 证券时报记者 王小伟
+			f = f[1:]
+		}
+		if len(f) > 0 {
 			rest = f[0]
 			for _, more := range f[1:] { // 王丽 李明
 				if c := utf8.RuneCountInString(more); c < 2 || c > 3 || strings.ContainsAny(more, ":：0123456789") || !onlyHan(more) || slices.Contains(roles, more) {
@@ -92,6 +101,32 @@ func onlyHan(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// wideEditors begin a line that names an editor.
+var wideEditors = []string{"责任编辑", "責任編輯", "责编", "编辑：", "编辑:", "編輯："}
+
+// wideRoles end what stands before a name: 本报记者 李明.
+var wideRoles = []string{"记者", "記者", "评论员", "評論員", "通讯员", "特约撰稿人"}
+
+func endsInRole(s string) bool {
+	for _, w := range wideRoles {
+		if strings.HasSuffix(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutRole is what follows the role and a space in a text.
+func withoutRole(s string) string {
+	f := strings.Fields(s)
+	for i := len(f) - 2; i >= 0; i-- {
+		if endsInRole(f[i]) {
+			return strings.Join(f[i+1:], " ")
+		}
+	}
+	return s
 }
 
 // wideLabels stand before names in Chinese and Japanese; of editors the last.
@@ -207,7 +242,7 @@ func appendName(list []string, name string) []string {
 // bywords introduce an author's name.
 var bywords = []string{
 	"written by", "posted by", "published by", "by ", "by:", "from ", "par ", "por ", "von ", "autor:", "autor: ", "autorin:", "author:", "автор:", "авторы:", "автор ", "текст:", "текст ", "фото:",
-	"作者：", "作者:", "记者", "記者", "文/", "文／", "文｜", "yazar:", "auteur:", "autore:", "di ", "text:", "reporter:", "geschrieben von", "verfasst von", "escrito por", "publicado por", "a cura di", "publié par", "door ", "av ", "af ",
+	"作者：", "作者:", "撰文：", "撰稿：", "记者", "記者", "文/", "文／", "文｜", "yazar:", "auteur:", "autore:", "di ", "text:", "reporter:", "geschrieben von", "verfasst von", "escrito por", "publicado por", "a cura di", "publié par", "door ", "av ", "af ",
 }
 
 // joints are what sets names apart in one text.
@@ -255,6 +290,10 @@ func splitNames(s string, strict bool) []string {
 	} else if i == 0 {
 		s = strings.Trim(s, "(（[【）)]】 ")
 	}
+	if i := strings.Index(s, "发布于"); i > 0 {
+		s = s[:i]
+	}
+	s = withoutRole(s)
 	var r dateReader
 	r.find(s, func(st stamp) bool {
 		s = s[:st.start]
