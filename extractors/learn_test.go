@@ -378,6 +378,7 @@ func TestLearnerSavesNowAndThen(t *testing.T) {
 			t.Errorf("%d saves after a while, want 1", store.saves)
 		}
 		time.Sleep(10 * saveEvery)
+		synctest.Wait()
 		if store.saves != 1 {
 			t.Errorf("%d saves where nothing changed", store.saves-1)
 		}
