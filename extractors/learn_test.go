@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -334,18 +335,17 @@ func FuzzDecodeHost(f *testing.F) {
 }
 
 // counting is a store that holds nothing and counts what is saved.
-type counting struct{ saves, sweeps int }
+type counting struct{ saves, sweeps atomic.Int64 }
 
 func (c *counting) Get(_ context.Context, key string) (pipeline.Entry, error) {
 	return pipeline.Entry{}, fmt.Errorf("%s: %w", key, pipeline.ErrNotFound)
 }
 func (c *counting) Update(context.Context, string, []byte, uint64) (uint64, error) {
-	c.saves++
-	return uint64(c.saves), nil
+	return uint64(c.saves.Add(1)), nil
 }
 func (c *counting) Delete(context.Context, string) error { return nil }
 func (c *counting) Watch(_ context.Context, fn func(pipeline.Entry) error) error {
-	c.sweeps++
+	c.sweeps.Add(1)
 	return fn(pipeline.Entry{})
 }
 
@@ -369,26 +369,26 @@ func TestLearnerSavesNowAndThen(t *testing.T) {
 		}
 		read(1, 3)
 		read(2, 3)
-		if store.saves != 0 {
-			t.Errorf("%d saves at once", store.saves)
+		if store.saves.Load() != 0 {
+			t.Errorf("%d saves at once", store.saves.Load())
 		}
 		time.Sleep(saveEvery + time.Second)
 		synctest.Wait()
-		if store.saves != 1 {
-			t.Errorf("%d saves after a while, want 1", store.saves)
+		if store.saves.Load() != 1 {
+			t.Errorf("%d saves after a while, want 1", store.saves.Load())
 		}
 		time.Sleep(10 * saveEvery)
 		synctest.Wait()
-		if store.saves != 1 {
-			t.Errorf("%d saves where nothing changed", store.saves-1)
+		if store.saves.Load() != 1 {
+			t.Errorf("%d saves where nothing changed", store.saves.Load()-1)
 		}
-		if read(3, saveChanges); store.saves != 2 {
-			t.Errorf("%d saves after many changes, want 2", store.saves)
+		if read(3, saveChanges); store.saves.Load() != 2 {
+			t.Errorf("%d saves after many changes, want 2", store.saves.Load())
 		}
 		time.Sleep(2 * sweepEvery)
 		synctest.Wait()
-		if store.sweeps != 3 {
-			t.Errorf("%d sweeps, want 3: at the start and each day", store.sweeps)
+		if store.sweeps.Load() != 3 {
+			t.Errorf("%d sweeps, want 3: at the start and each day", store.sweeps.Load())
 		}
 		cancel()
 		if err := <-done; err != nil {
