@@ -18,6 +18,7 @@ func TestEntitiesSuggest(t *testing.T) {
 		"- NL # has only 2 letters: give it near or must words\n",
 		`- {text: Нортлайта, lang: ru} # is found by the name "Нортлайт" already`,
 		"kind: organization\n",
+		"# It may also be written, by the sound of its names: Нортлигхт, Nortlayt.\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,9 @@ func suggestion(e catalog.Entity, notes []string, others []catalog.Entity) ([]by
 			above = append(above, "The catalog has another entity of the id "+o.ID+".")
 		}
 	}
+	if guesses := spellings(e); len(guesses) > 0 {
+		above = append(above, "It may also be written, by the sound of its names: "+strings.Join(guesses, ", ")+".")
+	}
 	beside := make(map[int][]string)
 	for _, w := range tags.Lint(e, others) {
 		for i, n := range e.Names {
@@ -96,4 +100,24 @@ func suggestion(e catalog.Entity, notes []string, others []catalog.Entity) ([]by
 		}
 	}
 	return catalog.MarshalEntity(e, above, beside)
+}
+
+// spellings are those of its first name in each script that the entity has not
+// got: guesses to choose from.
+func spellings(e catalog.Entity) []string {
+	var out []string
+	asked := make(map[string]bool) // language of the guesses
+	for _, n := range e.Names {
+		guesses := tags.Transliterations(n.Text, e.Kind, n.Lang)
+		if len(guesses) == 0 || asked[guesses[0].Lang] {
+			continue
+		}
+		asked[guesses[0].Lang] = true
+		for _, g := range guesses {
+			if !slices.ContainsFunc(e.Names, func(n catalog.Name) bool { return strings.EqualFold(n.Text, g.Text) }) {
+				out = append(out, g.Text)
+			}
+		}
+	}
+	return out
 }
