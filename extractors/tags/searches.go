@@ -14,10 +14,12 @@ import (
 // text. It has more besides: near, not and must words and capitals are not
 // asked for. A bare last name is not looked for, as it counts only beside the
 // full name. Not ok: the entity has a name that no index can be asked for (of
-// digits alone), and all articles must be looked at.
+// digits alone, or marked as of a Slavic language whose endings are not known),
+// and all articles must be looked at.
 //
-// One thing escapes: a Cyrillic name behind another word and an apostrophe
-// (д'Имя), which the analysis takes for one word.
+// Two things escape: a Cyrillic name behind another word and an apostrophe
+// (д'Имя), which the analysis takes for one word; and, in articles of a Slavic
+// language without a grammar here, forms of names that are not marked as of it.
 func Searches(e catalog.Entity) (alternatives [][]string, ok bool) {
 	names := e.Names
 	if len(names) == 0 {
@@ -40,6 +42,9 @@ func Searches(e catalog.Entity) (alternatives [][]string, ok bool) {
 		return len(phrases) > 0
 	}
 	for _, n := range names {
+		if lang, _, _ := strings.Cut(strings.ToLower(n.Lang), "-"); wildLangs[lang] != 0 && !n.Exact {
+			return nil, false
+		}
 		parts := split(&folded, n.Text)
 		if len(parts) == 0 || len(parts) > 0x7F {
 			continue // never found
@@ -49,7 +54,7 @@ func Searches(e catalog.Entity) (alternatives [][]string, ok bool) {
 			if f.gated {
 				continue
 			}
-			words := strings.FieldsFunc(f.text, func(r rune) bool { return r == sepSoft || r == sepComma })
+			words := strings.FieldsFunc(f.text, func(r rune) bool { return r < utf8.RuneSelf && isSep(byte(r)) })
 			if !add(phrasesOf(words)) {
 				return nil, false
 			}

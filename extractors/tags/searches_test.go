@@ -27,6 +27,8 @@ func TestSearchesMissNothing(t *testing.T) {
 		{"person", "Лук'яненко", "слова Лук'яненка"},
 		{"person", "弗拉基米尔·普京", "总统弗拉基米尔·普京说"},
 		{"organization", "МИД", "заявление МИДа"},
+		{"organization", "AC/DC", "the AC/DC tour"},
+		{"place", "St. Louis", "in St. Louis"},
 	}
 	for _, tt := range tests {
 		e := catalog.Entity{ID: "x", Name: tt.name, Kind: tt.kind, Names: []catalog.Name{{Text: tt.name}}}
@@ -66,4 +68,16 @@ func stands(text, phrase string) bool {
 		return b.String()
 	}
 	return strings.Contains(row(text), row(phrase))
+}
+
+// A name whose endings are not known can't be looked for by its words.
+func TestSearchesGiveUpOnUnknownEndings(t *testing.T) {
+	e := catalog.Entity{ID: "x", Name: "Praha", Kind: "place", Names: []catalog.Name{{Text: "Praha", Lang: "cs"}}}
+	if got, ok := Searches(e); ok {
+		t.Errorf("Searches = %q, want none: any ending will do", got)
+	}
+	e.Names[0].Exact = true
+	if _, ok := Searches(e); !ok {
+		t.Error("an exact name has one form, and can be looked for")
+	}
 }
