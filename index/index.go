@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bleveindex "github.com/blevesearch/bleve_index_api"
@@ -80,6 +81,7 @@ type Index struct {
 	closed     bool
 
 	commit *committer
+	floor  atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -122,7 +124,8 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err := ix.openAll(cp); err != nil {
 		return nil, errors.Join(err, ix.closePartitions())
 	}
-	if err := cp.write(cfg.Dir); err != nil {
+	// Only now is it sure that no other process is at work on the folder.
+	if err := errors.Join(dropPinned(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
 	ctx, stop := context.WithCancel(context.Background())
