@@ -16,8 +16,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/newswatch/newswatch/pipeline"
 )
 
 func snapshot(t testing.TB, ix *Index) []byte {
@@ -385,9 +383,6 @@ func TestRestoreFolder(t *testing.T) {
 }
 
 func FuzzReadSnapshot(f *testing.F) {
-	ix := openTest(f, f.TempDir())
-	put(f, ix, []pipeline.Stored[pipeline.Article]{{Value: article(1, when, "t", "text"), Seq: 1}})
-	f.Add(snapshot(f, ix))
 	f.Add(pack(f, []member{{name: checkpointFile, data: "{}"}, {name: "2015-12/store/1.zap", data: "x"}}, nil))
 	f.Add(pack(f, []member{{name: "../x", data: "x"}}, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
