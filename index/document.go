@@ -18,6 +18,12 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
+// mappingVersion numbers what becomes of an article in the index: its fields,
+// their options, the tokens of its text. Whoever changes any of it raises the
+// number by one: partitions made before are then known to be of an older
+// mapping, stay searchable as they are, and Reindex makes them anew.
+const mappingVersion = 1
+
 // Fields of a document that are not query's.
 const (
 	fieldHas       = "has"

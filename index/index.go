@@ -169,7 +169,7 @@ func (ix *Index) openAll(cp *checkpoint) error {
 
 // openOne opens or makes a partition and lists it.
 func (ix *Index) openOne(name string) (*partition, error) {
-	p, err := openPartition(ix.log, ix.cfg, name, ix.now())
+	p, err := openPartition(ix.log, ix.cfg, name, ix.now)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func (ix *Index) heal(p *partition, why string) {
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)
 	ix.metrics.reopened.Inc()
-	err := p.reopen(ix.now())
+	err := p.reopen()
 	ix.commit.fail(p, fmt.Errorf("partition %s was opened anew: %s", p.name, why))
 	if err != nil {
 		ix.log.Error("partition can't be opened anew", "partition", p.name, "err", err)
@@ -330,8 +330,9 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 // Stats is what the index holds.
 type Stats struct {
 	Documents  int              `json:"documents"`
-	Bytes      int64            `json:"bytes"` // on disk
-	Seq        uint64           `json:"seq"`   // highest stream sequence that is durable
+	Bytes      int64            `json:"bytes"`    // on disk
+	Seq        uint64           `json:"seq"`      // highest stream sequence that is durable
+	Outdated   int              `json:"outdated"` // partitions of an older mapping: searchable; Reindex makes them anew
 	Partitions []PartitionStats `json:"partitions"`
 }
 
@@ -343,6 +344,8 @@ type PartitionStats struct {
 	Seq       uint64 `json:"seq"`             // highest stream sequence in it
 	Pending   int    `json:"pending"`         // writes not yet durable
 	Sealed    bool   `json:"sealed"`          // one segment, read-only until a late write
+	Mapping   int    `json:"mapping"`         // version of its oldest documents
+	Outdated  bool   `json:"outdated"`        // that is not the one of today
 	Error     string `json:"error,omitempty"` // why it is down or can't persist
 }
 
@@ -353,6 +356,9 @@ func (ix *Index) Stats() Stats {
 		ps := p.stats()
 		s.Documents += ps.Documents
 		s.Bytes += ps.Bytes
+		if ps.Outdated {
+			s.Outdated++
+		}
 		s.Partitions = append(s.Partitions, ps)
 	}
 	return s
@@ -360,7 +366,10 @@ func (ix *Index) Stats() Stats {
 
 func (p *partition) stats() PartitionStats {
 	p.mu.Lock()
-	s := PartitionStats{Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Sealed: p.sealed != nil, Error: p.failing}
+	s := PartitionStats{
+		Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Sealed: p.sealed != nil, Error: p.failing,
+		Mapping: p.made.Mapping, Outdated: p.made.outdated(),
+	}
 	if p.damaged != "" {
 		s.Error = p.damaged
 	}

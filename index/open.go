@@ -67,11 +67,11 @@ func newMapping() mapping.IndexMapping {
 
 // openPartition opens or creates the partition. One that is damaged is moved
 // aside and an empty one takes its place.
-func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*partition, error) {
-	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg.nap)}
+func openPartition(log *slog.Logger, cfg Config, name string, clock func() time.Time) (*partition, error) {
+	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg.nap), clock: clock}
 	// Known before it is opened: its goroutines may fail at once.
 	partitionsByStore.Store(p.store(), p)
-	if err := p.open(now); err != nil {
+	if err := p.open(); err != nil {
 		partitionsByStore.Delete(p.store())
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*p
 
 func (p *partition) store() string { return p.path + string(os.PathSeparator) + "store" }
 
-func (p *partition) open(now time.Time) error {
+func (p *partition) open() error {
 	if err := settleFolders(p.path); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
@@ -97,7 +97,7 @@ func (p *partition) open(now time.Time) error {
 	if !isDamage(err) {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	aside := asideName(p.path, now)
+	aside := asideName(p.path, p.clock())
 	p.log.Error("partition is damaged: set aside, built anew from what can be read of it and from the stream", "partition", p.name, "aside", aside, "err", err)
 	if err := os.Rename(p.path, aside); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
@@ -259,13 +259,13 @@ func (p *partition) setStraysAside() error {
 // reopen closes the partition, as far as it can be closed, and opens it again
 // from what is on disk. Writes that were not durable are lost and must be made
 // again.
-func (p *partition) reopen(now time.Time) error {
-	return p.exchange(now, func() error { return nil })
+func (p *partition) reopen() error {
+	return p.exchange(func() error { return nil })
 }
 
 // exchange closes the partition, does something to its folder and opens it
 // again. Searches wait meanwhile.
-func (p *partition) exchange(now time.Time, do func() error) error {
+func (p *partition) exchange(do func() error) error {
 	p.gate.Lock()
 	defer p.gate.Unlock()
 	if idx := p.detach(); idx != nil {
@@ -274,7 +274,7 @@ func (p *partition) exchange(now time.Time, do func() error) error {
 		}
 	}
 	// Where it fails the folder is as it was, or ready to be settled.
-	return errors.Join(do(), p.open(now))
+	return errors.Join(do(), p.open())
 }
 
 // close ends the partition.

@@ -18,8 +18,21 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// stateKey is where a partition keeps its state inside of Bleve.
-var stateKey = []byte("newswatch.state")
+// Where a partition keeps its state and its make inside of Bleve.
+var (
+	stateKey = []byte("newswatch.state")
+	makeKey  = []byte("newswatch.make")
+)
+
+// A partitionMake says how and when a partition was made. Documents written to
+// it later may be of a later mapping; it keeps that of its oldest.
+type partitionMake struct {
+	Mapping int       `json:"mapping"` // see mappingVersion
+	Made    time.Time `json:"made,omitzero"`
+}
+
+// outdated reports whether the mapping of today would make other documents.
+func (m partitionMake) outdated() bool { return m.Mapping != mappingVersion }
 
 // errDown says that a partition can't be used for now.
 var errDown = errors.New("index: partition is down")
@@ -31,6 +44,7 @@ type partition struct {
 	path   string
 	log    *slog.Logger
 	config map[string]any // Bleve's
+	clock  func() time.Time
 
 	// persisted is called with the partition when a write became durable.
 	persisted func(*partition)
@@ -43,7 +57,8 @@ type partition struct {
 	idx     bleve.Index // nil: down
 	filter  *filter     // nil until first needed
 	state   state       // with all writes
-	durable uint64      // number of the last durable write
+	made    partitionMake
+	durable uint64 // number of the last durable write
 	pending []pendingWrite
 	opening uint64    // counts openings; callbacks of earlier ones are void
 	sealed  *seal     // nil: it can be written to
@@ -153,13 +168,20 @@ func (p *partition) attach(idx bleve.Index) error {
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	made, err := readMake(idx)
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
 	sealed, err := readSeal(p.path)
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	if st.Gen == 0 { // nothing has been written to it: it is made now
+		made = partitionMake{Mapping: mappingVersion, Made: p.clock().UTC()}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idx, p.state, p.durable = idx, st, st.Gen
+	p.idx, p.state, p.durable, p.made = idx, st, st.Gen, made
 	p.pending, p.filter = nil, nil
 	p.broken, p.failing = "", ""
 	p.sealed, p.damaged = sealed, ""
@@ -192,6 +214,19 @@ func readState(idx bleve.Index) (state, error) {
 	return st, nil
 }
 
+// readMake reads how the partition was made. The first version did not say.
+func readMake(idx bleve.Index) (partitionMake, error) {
+	m := partitionMake{Mapping: 1}
+	data, err := idx.GetInternal(makeKey)
+	if err != nil || data == nil {
+		return m, err
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("make: %w", err)
+	}
+	return m, nil
+}
+
 // apply writes the change; it is searchable when apply returns, and durable
 // when p.durable has reached the number returned.
 func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
@@ -204,11 +239,15 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		return 0, err
 	}
 	p.mu.Lock()
-	prev, opening := p.state, p.opening
+	prev, opening, made := p.state, p.opening, p.made
 	p.mu.Unlock()
 
 	next := prev.with(c.low, c.high)
 	data, err := json.Marshal(next)
+	if err != nil {
+		return 0, err
+	}
+	madeData, err := json.Marshal(made)
 	if err != nil {
 		return 0, err
 	}
@@ -224,6 +263,7 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		batch.Delete(id)
 	}
 	batch.SetInternal(stateKey, data)
+	batch.SetInternal(makeKey, madeData)
 	batch.SetPersistedCallback(func(err error) { p.onPersisted(opening, next.Gen, err) })
 
 	// The write counts before it is made: its callback may come at once, and a

@@ -245,7 +245,7 @@ func copyIndex(idx bleve.Index, to string) error {
 
 // checkCopy opens a copy, sees that its segments are whole, and sums it up.
 func (ix *Index) checkCopy(path, name string) (*seal, error) {
-	p := &partition{name: name, path: path, log: ix.log, config: bleveConfig(ix.cfg.nap)}
+	p := &partition{name: name, path: path, log: ix.log, config: bleveConfig(ix.cfg.nap), clock: ix.now}
 	p.config["read_only"] = true
 	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, p.config) })
 	if err != nil {
@@ -273,7 +273,7 @@ func (ix *Index) unseal(p *partition) error {
 	if err := syncDir(p.path); err != nil {
 		return fmt.Errorf("unseal partition %s: %w", p.name, err)
 	}
-	if err := p.reopen(ix.now()); err != nil {
+	if err := p.reopen(); err != nil {
 		return fmt.Errorf("unseal partition %s: %w", p.name, err)
 	}
 	ix.metrics.unsealed.Inc()
@@ -286,7 +286,7 @@ func (ix *Index) unseal(p *partition) error {
 // what is in the new folder must be all that is in the old.
 func (ix *Index) swap(p *partition, aside string) error {
 	building, ready := p.path+buildingSuffix, p.path+readySuffix
-	err := p.exchange(ix.now(), func() error {
+	err := p.exchange(func() error {
 		// From here on a crash ends with the new one in place.
 		if err := os.Rename(building, ready); err != nil {
 			return err
