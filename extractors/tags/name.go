@@ -139,6 +139,7 @@ type part struct {
 	class textnorm.Class
 	sep   byte   // before it
 	wide  bool   // before it stands more than may stand inside a name
+	apos  bool   // before it stands an apostrophe and nothing else
 	camel []part // where it is written YotaPhone: its halves
 }
 
@@ -154,6 +155,7 @@ func appendParts(parts []part, f *textnorm.Folded, text string) []part {
 			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
 				p.sep, p.wide = sepSoft, true
 			}
+			p.apos = folded[f.Words[i-1].End:w.Start] == "'"
 		}
 		if w.Class&(textnorm.Bounded|textnorm.Upper|textnorm.Lower) == textnorm.Latin|textnorm.Upper|textnorm.Lower {
 			p.camel = camel(text[s:e])

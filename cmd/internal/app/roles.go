@@ -73,7 +73,9 @@ func (a *App) runMatched(ctx context.Context) error {
 		Pending:   256,
 		Exclusive: true,
 		Handle: func(_ context.Context, art pipeline.Article) ([]struct{}, error) {
-			if art.Revision == 1 && len(art.Entities()) > 0 {
+			// What it was told of before, it need not be told again.
+			old := art.Revision > 1 || art.Retagged != nil && art.Retagged.Decided
+			if !old && len(art.AsNews().Entities()) > 0 {
 				for _, feed := range art.Feeds {
 					a.poller.Matched(feed)
 				}
