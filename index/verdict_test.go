@@ -161,7 +161,7 @@ func (g *generator) words(a *pipeline.Article, n int) string {
 	if g.IntN(3) == 0 || text == "" {
 		text = a.Title
 	}
-	tokens := slices.DeleteFunc(textnorm.Analyze(nil, text), func(t textnorm.Token) bool { return t.Bigram })
+	tokens := slices.DeleteFunc(textnorm.Analyze(nil, text), textnorm.Token.Beside)
 	if len(tokens) == 0 {
 		return "news"
 	}

@@ -230,7 +230,7 @@ func phrases(list []string) []phrase {
 	for _, s := range list {
 		var terms []string
 		for _, k := range textnorm.Analyze(nil, s) {
-			if !k.Bigram {
+			if !k.Beside() {
 				terms = append(terms, strings.Clone(k.Term))
 			}
 		}

@@ -31,6 +31,11 @@ func TestSearchesMissNothing(t *testing.T) {
 		{"organization", "МИД", "заявление МИДа"},
 		{"organization", "AC/DC", "the AC/DC tour"},
 		{"place", "St. Louis", "in St. Louis"},
+		{"organization", "AT&T", "AT & T said"},
+		{"organization", "AT&T", "at AT&T"},
+		{"organization", "Marks Spencer", "at Marks & Spencer"},
+		{"organization", "Disney+", "Disney said"},
+		{"organization", "Disney", "on Disney+"},
 	}
 	for _, tt := range tests {
 		e := catalog.Entity{ID: "x", Name: tt.name, Kind: tt.kind, Names: []catalog.Name{{Text: tt.name}}}
@@ -63,7 +68,7 @@ func stands(text, phrase string) bool {
 		var b strings.Builder
 		b.WriteByte(' ')
 		for _, k := range textnorm.Analyze(nil, s) {
-			if !k.Bigram {
+			if !k.Beside() {
 				b.WriteString(k.Term + " ")
 			}
 		}
