@@ -70,7 +70,7 @@ func (r *run) walkViews(ctx context.Context, views []*view, after cursor, n int,
 			return err
 		}
 		for _, h := range hits {
-			if h.s.v.failed || !h.s.possible(h.doc) {
+			if h.s.v.failed.Load() || !h.s.possible(h.doc) {
 				continue
 			}
 			if more, err := fn(h); err != nil || !more {

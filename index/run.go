@@ -89,16 +89,11 @@ func (r *run) find(ctx context.Context) error {
 	r.ix.keeper.prunePartitions(parts)
 	placed := needsPlaces(r.query.Root)
 	for _, p := range parts {
-		r.views = append(r.views, &view{p: p})
+		r.views = append(r.views, &view{p: p, keeper: r.ix.keeper})
 	}
 	err := r.each(r.views, func(v *view) error {
-		opened, err := v.p.view(r.ix.keeper)
-		if err != nil {
+		if err := v.open(); err != nil {
 			return err
-		}
-		*v = *opened
-		for _, s := range v.segments {
-			s.v = v
 		}
 		r.mu.Lock()
 		r.opened = append(r.opened, v)
@@ -160,7 +155,7 @@ func (r *run) each(views []*view, fn func(*view) error) error {
 // inView calls fn, and goes on without the view if it fails. That the time is
 // over is an error.
 func (r *run) inView(ctx context.Context, v *view, fn func() error) error {
-	if err := ctx.Err(); err != nil || v.failed {
+	if err := ctx.Err(); err != nil || v.failed.Load() {
 		return err
 	}
 	err := v.guard(fn)
@@ -183,7 +178,7 @@ func (r *run) failed(v *view, err error) error {
 	r.ix.log.Error("partition does not answer", "partition", v.p.name, "query", r.req.Query, "err", err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v.failed = true
+	v.failed.Store(true)
 	r.views = slices.DeleteFunc(slices.Clone(r.views), func(w *view) bool { return w == v })
 	if len(r.views) == 0 {
 		return err

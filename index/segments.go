@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -22,7 +23,7 @@ type view struct {
 	snapshot *scorch.IndexSnapshot
 	keeper   *keeper
 	segments []*segment
-	failed   bool // it is gone on without
+	failed   atomic.Bool // it is gone on without
 }
 
 // A segment is one of a view's.
@@ -46,31 +47,28 @@ type segment struct {
 	scores []float64       // theirs, in that order
 }
 
-// view takes a view of the partition as it is now.
-func (p *partition) view(k *keeper) (*view, error) {
-	for {
-		s, err := p.currentSnapshot()
-		if err != nil {
-			return nil, err
+// open takes the view of the partition as it is now.
+func (v *view) open() error {
+	for v.snapshot == nil {
+		// There is none at the moment another index takes the place of this one.
+		var err error
+		if v.snapshot, err = v.p.currentSnapshot(); err != nil {
+			return err
 		}
-		if s == nil { // closed just now: another index is taking its place
+	}
+	for _, seg := range v.snapshot.Segments() {
+		live := seg.DocNumbersLive()
+		if live.IsEmpty() {
 			continue
 		}
-		v := &view{p: p, snapshot: s, keeper: k}
-		for _, seg := range s.Segments() {
-			live := seg.DocNumbersLive()
-			if live.IsEmpty() {
-				continue
-			}
-			v.segments = append(v.segments, &segment{
-				v: v, raw: seg.Segment(), live: live,
-				dicts: make(map[string]segmentapi.TermDictionary), found: make(map[any]*roaring.Bitmap),
-				sure: empty, unplaced: empty, unread: empty,
-			})
-		}
-		k.prune(p, v.segments)
-		return v, nil
+		v.segments = append(v.segments, &segment{
+			v: v, raw: seg.Segment(), live: live,
+			dicts: make(map[string]segmentapi.TermDictionary), found: make(map[any]*roaring.Bitmap),
+			sure: empty, unplaced: empty, unread: empty,
+		})
 	}
+	v.keeper.prune(v.p, v.segments)
+	return nil
 }
 
 func (v *view) close() error { return v.snapshot.Close() }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -51,36 +54,48 @@ func (r *run) page(ctx context.Context) error {
 	return r.show(shown)
 }
 
-// show makes the hits of the page. The time it takes is little, and what was
-// found is worth showing even if the time is over.
+// show makes the hits of the page, several at once: reading and marking an
+// article takes longer than finding it. What was found is shown even if the
+// time is over.
 func (r *run) show(hits []hit) error {
 	out := make([]*pipeline.Hit, len(hits))
-	err := r.each(r.views, func(v *view) error {
-		for i, h := range hits {
-			if h.s.v != v {
-				continue
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, h := range hits {
+		g.Go(func() error {
+			err := h.s.v.guard(func() (err error) {
+				out[i], err = r.shown(h)
+				return err
+			})
+			if err != nil && !h.s.v.failed.Load() {
+				return r.failed(h.s.v, err)
 			}
-			d, err := r.read(h.s, h.doc)
-			if err != nil {
-				return fmt.Errorf("article %s: %w", h.id, err)
-			}
-			a := &d.article
-			spans, _ := r.query.Match(d.doc)
-			out[i] = &pipeline.Hit{
-				ID: a.ID, URL: a.URL, Title: a.Title, Snippet: snippet(a, spans),
-				Source: a.Source, Lang: a.Lang, Country: a.Country,
-				Published: a.Published, FirstSeen: a.FirstSeen,
-				Entities: append([]string{}, a.Entities()...), Story: a.Story, Score: h.score,
-			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
+	err := g.Wait()
 	for _, h := range out {
 		if h != nil { // else its partition failed just now
 			r.res.Hits = append(r.res.Hits, *h)
 		}
 	}
 	return err
+}
+
+// shown is a hit as it is shown. It is known to match.
+func (r *run) shown(h hit) (*pipeline.Hit, error) {
+	d, err := r.load(h.s, h.doc)
+	if err != nil {
+		return nil, fmt.Errorf("article %s: %w", h.id, err)
+	}
+	a := &d.article
+	spans, _ := r.query.Match(d.doc)
+	return &pipeline.Hit{
+		ID: a.ID, URL: a.URL, Title: a.Title, Snippet: snippet(a, spans),
+		Source: a.Source, Lang: a.Lang, Country: a.Country,
+		Published: a.Published, FirstSeen: a.FirstSeen,
+		Entities: append([]string{}, a.Entities()...), Story: a.Story, Score: h.score,
+	}, nil
 }
 
 // countCopies sets the copies of the hits shown.

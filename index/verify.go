@@ -97,9 +97,8 @@ type reading struct {
 	doc     *query.Doc
 }
 
-// read reads the article of a hit and, where that is not sure, whether it
-// matches; if it does not there is none.
-func (r *run) read(s *segment, doc uint32) (*reading, error) {
+// load reads the article of a document.
+func (r *run) load(s *segment, doc uint32) (*reading, error) {
 	stored, err := s.stored(doc)
 	if err != nil {
 		return nil, err
@@ -110,15 +109,21 @@ func (r *run) read(s *segment, doc uint32) (*reading, error) {
 	}
 	d := &reading{article: a}
 	d.doc = query.NewDoc(&d.article)
-	if !s.unread.Contains(doc) {
-		return d, nil
-	}
-	s.unread = roaring.AndNot(s.unread, roaring.BitmapOf(doc))
-	if _, ok := r.query.Match(d.doc); !ok {
-		return nil, nil
-	}
-	s.sure = roaring.Or(s.sure, roaring.BitmapOf(doc))
 	return d, nil
+}
+
+// read reads the article of an unread hit and says whether it matches.
+func (r *run) read(s *segment, doc uint32) (bool, error) {
+	d, err := r.load(s, doc)
+	if err != nil {
+		return false, err
+	}
+	_, ok := r.query.Match(d.doc)
+	s.unread = roaring.AndNot(s.unread, roaring.BitmapOf(doc))
+	if ok {
+		s.sure = roaring.Or(s.sure, roaring.BitmapOf(doc))
+	}
+	return ok, nil
 }
 
 // verify says whether a hit matches.
@@ -131,9 +136,8 @@ func (r *run) verify(ctx context.Context, h hit) (bool, error) {
 	}
 	r.verified++
 	ok := false
-	err := r.inView(ctx, h.s.v, func() error {
-		d, err := r.read(h.s, h.doc)
-		ok = d != nil
+	err := r.inView(ctx, h.s.v, func() (err error) {
+		ok, err = r.read(h.s, h.doc)
 		return err
 	})
 	return ok, err
