@@ -226,7 +226,7 @@ func TestBackupWhileReplaced(t *testing.T) {
 		writing.Go(func() {
 			for i := w; ctx.Err() == nil; i += 7 {
 				m := pipeline.Message{Subject: at(i % subjects), Data: fmt.Append(nil, i)}
-				if _, err := n.Publish(ctx, pipeline.StreamArticles, m); err != nil && ctx.Err() == nil {
+				if _, err := n.Publish(t.Context(), pipeline.StreamArticles, m); err != nil {
 					t.Error(err)
 				}
 			}

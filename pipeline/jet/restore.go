@@ -188,7 +188,7 @@ func (r *Restorer) begin(ctx context.Context, name string, head streamHead) (del
 // writeArchive puts the parts together in the form that the server takes: its
 // snapshots', version 2.
 func writeArchive(w io.Writer, head streamHead, first *archive.Reader, rest []io.Reader) error {
-	enc := s2.NewWriter(w)
+	enc := s2.NewWriter(w, s2.WriterConcurrency(1)) // without goroutines to be ended
 	aw := archive.NewWriter(enc)
 	state := map[string]any{
 		"first_seq": head.FirstSeq, "last_seq": head.LastSeq, "consumer_count": len(head.Consumers),
