@@ -26,6 +26,10 @@ type Deps struct {
 
 	Reextract Reextractor
 
+	// Backup writes a backup; ErrBusy: another is being written; ErrNoIndex:
+	// the index is to be in it, and this process has none.
+	Backup func(ctx context.Context, w io.Writer, opt BackupOptions) error
+
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
 

@@ -67,6 +67,7 @@ type App struct {
 	ln      net.Listener
 
 	closers []closer
+	backing sync.Mutex // held while a backup is written
 	naming  sync.Mutex // held while the replica's name is read or made
 }
 
@@ -95,6 +96,9 @@ func (a *App) open(ctx context.Context) error {
 	cfg := a.opts.Config
 	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := checkCutOff(cfg.Data); err != nil {
+		return err
 	}
 	if cfg.NATS.URL == "" {
 		cfg.NATS.Dir = cfg.Data

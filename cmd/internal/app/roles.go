@@ -215,10 +215,21 @@ func (a *App) openIndex(context.Context) error {
 	if err != nil {
 		return err
 	}
+	replica, err := a.replica()
+	if err != nil {
+		return errors.Join(err, ix.Close())
+	}
+	ix.SetFloor(func(ctx context.Context) (uint64, error) {
+		return a.node.Settled(ctx, pipeline.StreamArticles, stageIndex+replica)
+	})
 	a.index = ix
 	a.onClose("index", func(context.Context) error { return ix.Close() })
 	return nil
 }
+
+// stageIndex begins the name of the stage that feeds an index; the replica's
+// name ends it.
+const stageIndex = "index-"
 
 // runIndex feeds the index. Each replica has files and a consumer of its own.
 func (a *App) runIndex(ctx context.Context) error {
@@ -227,7 +238,7 @@ func (a *App) runIndex(ctx context.Context) error {
 		return err
 	}
 	sink := pipeline.Sink[pipeline.Article]{
-		Name:      "index-" + replica,
+		Name:      stageIndex + replica,
 		In:        pipeline.Articles,
 		Exclusive: true,
 		From:      a.index.From,

@@ -51,6 +51,7 @@ func (a *App) openWeb(ctx context.Context) error {
 			return err
 		}
 		deps.Reextract = reextractor{kv}
+		deps.Backup = a.Backup
 		deps.Loader = loader{a.node, published{a.node}}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
 			return tags.Filter(a.tagger.m.Load(), in, out)
