@@ -162,6 +162,7 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.count(ctx); err != nil {
 		return err
 	}
+	r.lacking()
 	if !r.exact {
 		if err := r.verifyAll(ctx); err != nil {
 			return err
@@ -210,6 +211,9 @@ func (r *run) failed(p *partition, err error) error {
 		return err
 	}
 	r.ix.log.Error("partition does not answer", "partition", p.name, "query", r.req.Query, "err", err)
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDown) {
+		r.ix.suspect(p)
+	}
 	r.parts = slices.DeleteFunc(r.parts, func(q *partition) bool { return q == p })
 	if len(r.parts) == 0 {
 		return err
@@ -287,7 +291,13 @@ func (r *run) read(h hit) (*pipeline.Article, error) {
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return nil, nil
 	}
-	return &a, err
+	if err != nil { // damage; what can be read is shown until it is mended
+		r.ix.log.Error("article can't be read", "partition", h.partition.name, "err", err)
+		r.partial, r.res.TotalExact = true, false
+		r.warn("partial: an article of partition %s can't be read", h.partition.name)
+		return nil, nil
+	}
+	return &a, nil
 }
 
 // page fills the page and sets the cursor of the next one.
