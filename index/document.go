@@ -88,8 +88,11 @@ func (v version) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, v.seq)
 }
 
+// versionLen is the length of an encoded version.
+const versionLen = 16
+
 func decodeVersion(b []byte) version {
-	if len(b) != 16 {
+	if len(b) != versionLen {
 		return version{}
 	}
 	return version{int(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint64(b[8:])}

@@ -285,37 +285,3 @@ func encodeHeader(h nats.Header) []byte {
 	}
 	return append(b, "\r\n"...)
 }
-
-// Settled is the sequence up to which the stage has settled every message of
-// the stream for good: none below it waits to come again.
-func (n *Node) Settled(ctx context.Context, stream, stage string) (uint64, error) {
-	// The retry stream is asked second: what leaves the consumer for it is there.
-	s, err := n.stream(ctx, stream)
-	if err != nil {
-		return 0, err
-	}
-	c, err := s.Consumer(ctx, stage)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("consumer %s of stream %s: %w", stage, stream, err)
-	}
-	floor := c.CachedInfo().AckFloor.Stream
-	r, err := n.stream(ctx, pipeline.StreamRetry)
-	if err != nil {
-		return 0, err
-	}
-	info, err := r.Info(ctx, jetstream.WithSubjectFilter("retry."+stage+".>"))
-	if err != nil {
-		return 0, fmt.Errorf("retries of %s: %w", stage, err)
-	}
-	for subject := range info.State.Subjects {
-		if tokens := strings.SplitN(subject, ".", 5); len(tokens) == 5 {
-			if seq, err := strconv.ParseUint(tokens[3], 10, 64); err == nil && seq > 0 {
-				floor = min(floor, seq-1)
-			}
-		}
-	}
-	return floor, nil
-}

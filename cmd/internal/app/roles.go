@@ -220,7 +220,11 @@ func (a *App) openIndex(context.Context) error {
 		return errors.Join(err, ix.Close())
 	}
 	ix.SetFloor(func(ctx context.Context) (uint64, error) {
-		return a.node.Settled(ctx, pipeline.StreamArticles, stageIndex+replica)
+		seq, err := a.node.Settled(ctx, pipeline.StreamArticles, stageIndex+replica)
+		if errors.Is(err, pipeline.ErrNotFound) { // it has not begun to read
+			return 0, nil
+		}
+		return seq, err
 	})
 	a.index = ix
 	a.onClose("index", func(context.Context) error { return ix.Close() })
