@@ -227,7 +227,7 @@ func (a *App) runIndex(ctx context.Context) error {
 		return err
 	}
 	sink := pipeline.Sink[pipeline.Article]{
-		Name:      "index-" + replica,
+		Name:      indexStage(replica),
 		In:        pipeline.Articles,
 		Exclusive: true,
 		From:      a.index.From,
@@ -235,6 +235,9 @@ func (a *App) runIndex(ctx context.Context) error {
 	}
 	return sink.Run(ctx, a.node)
 }
+
+// indexStage is the name of a replica's stage.
+func indexStage(replica string) string { return "index-" + replica }
 
 // replica is the name of this process's index and pages. It is kept beside the
 // files: a process that starts again on them goes on with their consumer.
