@@ -24,8 +24,9 @@ const (
 )
 
 const (
-	fullWait = 2 * time.Second // before a full stream is tried again
-	tailers  = 2               // articles of the tail at once
+	fullWait  = 2 * time.Second // before a full stream is tried again
+	tailers   = 2               // articles of the tail at once
+	tailRetry = time.Second     // before one that could not be stored is tried again
 )
 
 // tail tags anew what comes by the stream and was not tagged by the entities as
@@ -43,8 +44,10 @@ func (w *run) tail(ctx context.Context) error {
 				return nil
 			}
 			// What was published meanwhile comes by itself.
-			_, err = w.retag(ctx, byTail, c, &art, d.Seq, nil)
-			return err
+			if _, err = w.retag(ctx, byTail, c, &art, d.Seq, nil); err != nil {
+				return pipeline.Later(tailRetry, err) // and never a dead letter: the article itself is well
+			}
+			return nil
 		},
 	})
 }

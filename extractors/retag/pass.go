@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	page       = 1000 // ids listed at once
+	listed     = 1000 // ids listed at once
 	chunk      = 200  // articles between two looks at the time
 	workers    = 8    // articles at once: most of the time they wait for the stream
 	tries      = 5    // to publish an article that others publish meanwhile
@@ -99,6 +99,9 @@ func (w *run) pass(ctx context.Context, p *pass) error {
 		if err != nil || a.Catalog == c.m.Version() && !p.Alert {
 			return nil //nolint:nilerr // the index sets it aside
 		}
+		w.mu.Lock()
+		p.Looked, p.Walked = p.Looked+1, p.Walked+1
+		w.mu.Unlock()
 		return w.look(ctx, p, a.ID, &a, d.Seq)
 	})
 }
@@ -134,7 +137,7 @@ func (p *pass) queries() []string {
 // page goes over one page of a query's candidates, and says whether there are
 // more.
 func (w *run) page(ctx context.Context, p *pass, queries []string) (more bool, err error) {
-	res, err := w.archive.IDs(ctx, pipeline.IDsRequest{Query: queries[p.Query], After: p.After, Limit: page})
+	res, err := w.archive.IDs(ctx, pipeline.IDsRequest{Query: queries[p.Query], After: p.After, Limit: w.listed})
 	if err != nil {
 		return false, fmt.Errorf("candidates: %w", err)
 	}
@@ -182,7 +185,7 @@ func (w *run) page(ctx context.Context, p *pass, queries []string) (more bool, e
 	if first {
 		w.count(ctx, p, queries)
 	}
-	return len(res.IDs) == page, nil
+	return len(res.IDs) == w.listed, nil
 }
 
 // count asks how many candidates the other queries have, for the progress.

@@ -105,6 +105,7 @@ type Retagger struct {
 	archive Archive
 	decided *floor
 	now     func() time.Time
+	listed  int // ids listed at once
 
 	given   atomic.Pointer[tags.Matcher] // the entities given last
 	changed chan struct{}                // there are such
@@ -129,7 +130,7 @@ type metrics struct {
 func New(lg *slog.Logger, reg prometheus.Registerer, bus Bus, kv pipeline.KV, archive Archive, decided func(context.Context) (uint64, error)) *Retagger {
 	f := promauto.With(reg)
 	return &Retagger{
-		lg: lg.With("component", "retag"), bus: bus, kv: kv, archive: archive, now: time.Now,
+		lg: lg.With("component", "retag"), bus: bus, kv: kv, archive: archive, now: time.Now, listed: listed,
 		decided: &floor{ask: decided}, changed: make(chan struct{}, 1),
 		met: metrics{
 			articles: f.NewCounterVec(prometheus.CounterOpts{

@@ -61,6 +61,7 @@ type pass struct {
 	Listed bool   `json:"listed,omitempty"` // From is known
 
 	Looked    int            `json:"looked"`
+	Walked    int            `json:"walked,omitempty"` // of these, by the stream
 	Changed   int            `json:"changed"`
 	Failed    int            `json:"failed,omitempty"`
 	PerEntity map[string]int `json:"per_entity,omitempty"` // articles whose tags of it changed
@@ -251,6 +252,7 @@ func (p *pass) view(now time.Time) pipeline.RetagPass {
 	v := pipeline.RetagPass{
 		N: p.N, State: pipeline.RetagWaiting, Request: p.Request, Alert: p.Alert, Since: p.Since, Updated: now.UTC(),
 		Looked: p.Looked, Changed: p.Changed, Failed: p.Failed, Error: p.err,
+		Candidates: p.Walked,
 	}
 	if p.running {
 		v.State = pipeline.RetagRunning
