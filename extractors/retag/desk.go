@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
 // A Desk is where other processes ask for what the retagger does, and how it
@@ -28,24 +29,31 @@ func (d Desk) Passes(ctx context.Context) ([]pipeline.RetagPass, error) {
 	return st.Passes, nil
 }
 
-// Entity is how far an entity is applied; pipeline.ErrNotFound: nothing is
-// known of it (yet).
-func (d Desk) Entity(ctx context.Context, id string) (pipeline.RetagEntity, error) {
+// Entity is how far an entity is applied. E is as the catalog has it, nil where
+// it has not; pipeline.ErrNotFound: then nothing is known of it.
+func (d Desk) Entity(ctx context.Context, id string, e *catalog.Entity) (pipeline.RetagEntity, error) {
+	out := pipeline.RetagEntity{ID: id}
 	var st entityState
-	if err := get(ctx, d.kv, entityKey+id, &st); err != nil {
-		return pipeline.RetagEntity{}, err
+	err := get(ctx, d.kv, entityKey+id, &st)
+	if errors.Is(err, pipeline.ErrNotFound) && e != nil {
+		out.Pending = true
+		return out, nil
 	}
-	e := pipeline.RetagEntity{ID: id, Applied: st.Applied, Changed: st.Changed, Kept: st.Kept}
+	if err != nil {
+		return out, err
+	}
+	out.Applied, out.Changed, out.Kept = st.Applied, st.Changed, st.Kept
+	out.Pending = e != nil && (st.Entity == nil || digest(*st.Entity) != digest(definition(*e)))
 	passes, err := d.Passes(ctx)
 	if err != nil {
-		return e, err
+		return out, err
 	}
 	for _, p := range passes {
 		if p.N == st.Pass && p.State != pipeline.RetagDone {
-			e.Pass = &p
+			out.Pass = &p
 		}
 	}
-	return e, nil
+	return out, nil
 }
 
 // Keep says, before an entity is deleted, whether the tags of it stay.

@@ -56,7 +56,6 @@ type App struct {
 	tagger  *tagger       // extract and web
 	poller  *feeds.Poller // fetch
 	websub  *feeds.WebSub // fetch, where hubs can call
-	retag   *retag.Retagger // extract
 	extract *extractors.Extractor
 	learner *extractors.Learner // nil: off
 	yields  *extractors.Yields
@@ -67,6 +66,8 @@ type App struct {
 	outbox  *alerts.Outbox
 	server  *web.Server
 	ln      net.Listener
+
+	retag *retag.Retagger // extract
 
 	closers []closer
 	naming  sync.Mutex // held while the replica's name is read or made

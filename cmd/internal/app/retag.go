@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 )
 
 // openRetag makes what applies changed entities to the articles there are.
@@ -54,4 +56,28 @@ func (l localIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.
 
 func (l localIndex) Article(ctx context.Context, id string) (pipeline.Article, error) {
 	return l.app.index.Article(ctx, id)
+}
+
+// retagDesk is the retagger as the web and the command line see it.
+type retagDesk struct {
+	retag.Desk
+	catalog *catalog.Store
+}
+
+// Entity implements web.Retagger.
+func (d retagDesk) Entity(ctx context.Context, id string) (pipeline.RetagEntity, error) {
+	return d.Desk.Entity(ctx, id, d.catalog.Snapshot().Entity(id))
+}
+
+// passes are those over the archive that are not done.
+func (a *App) passes(ctx context.Context) []pipeline.RetagPass {
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return nil
+	}
+	all, err := retag.NewDesk(kv).Passes(ctx)
+	if err != nil {
+		a.lg.Debug("passes over the archive not read", "error", err)
+	}
+	return slices.DeleteFunc(all, func(p pipeline.RetagPass) bool { return p.State == pipeline.RetagDone })
 }
