@@ -220,7 +220,7 @@ func (a *App) openIndex(context.Context) error {
 		return errors.Join(err, ix.Close())
 	}
 	ix.SetFloor(func(ctx context.Context) (uint64, error) {
-		seq, err := a.node.Settled(ctx, pipeline.StreamArticles, stageIndex+replica)
+		seq, err := a.node.Settled(ctx, pipeline.StreamArticles, indexStage(replica))
 		if errors.Is(err, pipeline.ErrNotFound) { // it has not begun to read
 			return 0, nil
 		}
@@ -231,10 +231,6 @@ func (a *App) openIndex(context.Context) error {
 	return nil
 }
 
-// stageIndex begins the name of the stage that feeds an index; the replica's
-// name ends it.
-const stageIndex = "index-"
-
 // runIndex feeds the index. Each replica has files and a consumer of its own.
 func (a *App) runIndex(ctx context.Context) error {
 	replica, err := a.replica()
@@ -242,7 +238,7 @@ func (a *App) runIndex(ctx context.Context) error {
 		return err
 	}
 	sink := pipeline.Sink[pipeline.Article]{
-		Name:      stageIndex + replica,
+		Name:      indexStage(replica),
 		In:        pipeline.Articles,
 		Exclusive: true,
 		From:      a.index.From,
@@ -250,6 +246,9 @@ func (a *App) runIndex(ctx context.Context) error {
 	}
 	return sink.Run(ctx, a.node)
 }
+
+// indexStage is the name of a replica's stage.
+func indexStage(replica string) string { return "index-" + replica }
 
 // replica is the name of this process's index and pages. It is kept beside the
 // files: a process that starts again on them goes on with their consumer.

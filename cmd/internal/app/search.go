@@ -71,11 +71,12 @@ func (r remoteIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline
 }
 
 // serveIndex offers the index to other processes until ctx is done.
-func serveIndex(ctx context.Context, node *jet.Node, ix *index.Index) error {
+func (a *App) serveIndex(ctx context.Context) error {
+	node, ix := a.node, a.index
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, node, serviceSearch, ix.Search) })
 	g.Go(func() error { return serve(ctx, node, serviceArticle, ix.Article) })
-	g.Go(func() error { return serve(ctx, node, serviceIDs, ix.IDs) })
+	g.Go(func() error { return serve(ctx, node, serviceIDs, localIndex{a}.IDs) })
 	g.Go(func() error {
 		return serve(ctx, node, serviceIndex, func(context.Context, struct{}) (web.IndexStatus, error) {
 			return indexStatus(ix), nil
