@@ -30,7 +30,8 @@ type Config struct {
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
 	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
 
-	nap time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	places int64         // see maxPlaces
+	nap    time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -52,6 +53,9 @@ func (c *Config) defaults() error {
 	if c.Verify <= 0 {
 		c.Verify = 2000
 	}
+	if c.places <= 0 {
+		c.places = maxPlaces
+	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
 	}
@@ -72,6 +76,7 @@ type Index struct {
 	cfg     Config
 	metrics *metrics
 	codec   *codec
+	keeper  *keeper
 	now     func() time.Time
 
 	writing sync.Mutex // held by whoever changes partitions
@@ -107,7 +112,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	ix := &Index{log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, now: now}
+	ix := &Index{log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now}
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/blevesearch/bleve/v2/index/scorch"
-	segment "github.com/blevesearch/scorch_segment_api/v2"
+	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
 )
 
 // errDamage says that a segment file has other bytes than were written.
@@ -63,7 +63,7 @@ func (p *partition) setDamaged(why string) {
 func (p *partition) scrubSegments(ctx context.Context, pace func(n int)) error {
 	return p.snapshot(func(s *scorch.IndexSnapshot) error {
 		for _, seg := range s.Segments() {
-			onDisk, ok := seg.Segment().(segment.PersistedSegment)
+			onDisk, ok := seg.Segment().(segmentapi.PersistedSegment)
 			if !ok {
 				continue // not on the disk yet
 			}

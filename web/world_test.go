@@ -337,7 +337,7 @@ func (w *world) Search(_ context.Context, req pipeline.SearchRequest) (pipeline.
 			skipping = a.ID != req.Cursor
 		case len(res.Hits) < req.Limit:
 			res.Hits = append(res.Hits, hitOf(a, spans))
-		case res.NextCursor == "":
+		case res.NextCursor == "" && req.Limit > 0:
 			res.NextCursor = res.Hits[len(res.Hits)-1].ID
 		}
 	}
