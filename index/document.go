@@ -22,7 +22,7 @@ import (
 // their options, the tokens of its text. Whoever changes any of it raises the
 // number by one: partitions made before are then known to be of an older
 // mapping, stay searchable as they are, and Reindex makes them anew.
-const mappingVersion = 1
+const mappingVersion = 2
 
 // Fields of a document that are not query's.
 const (
