@@ -280,7 +280,9 @@ func (g *gathered) author(site string) string {
 			}
 		}
 		if spare != "" && from > fromClass { // what only looks like a byline must look like names
-			list = slices.DeleteFunc(list, func(n string) bool { return !isPerson(n) && !agency(n) && !(onlyHan(n) && utf8.RuneCountInString(n) <= 4) })
+			list = slices.DeleteFunc(list, func(n string) bool {
+				return !isPerson(n) && !agency(n) && !(onlyHan(n) && utf8.RuneCountInString(n) <= 4)
+			})
 		}
 		if a := pick(list); a != "" {
 			return a
