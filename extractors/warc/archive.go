@@ -21,8 +21,7 @@ type Config struct {
 	// MaxSize is the most bytes of all segments; above it the oldest goes.
 	// 0: 10 GiB.
 	MaxSize int64 `yaml:"max_size"`
-	// MaxAge is how long pages are kept, to the day. 0: 30 days, as long as
-	// the stream of articles knows them.
+	// MaxAge is how long pages are kept, to the day. 0: 30 days.
 	MaxAge time.Duration `yaml:"max_age"`
 	// Segment is the bytes of a segment at which the next begins; at most a
 	// quarter of MaxSize. 0: 64 MiB.
