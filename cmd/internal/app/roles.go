@@ -184,7 +184,7 @@ func (a *App) openStories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.stories = stories.New(a.lg, a.reg, published{a.node}, kv)
+	a.stories = stories.New(a.lg, a.reg, published{a.node}, remoteIndex{a.node}, kv)
 	return nil
 }
 
