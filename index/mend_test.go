@@ -25,8 +25,8 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // month is the partition that is damaged.
 const month = "2015-12"
 
-// news is a stream of articles with text in three months, with revisions among them.
-func news(n int) []pipeline.Stored[pipeline.Article] {
+// months is a stream of articles with text in three months, with revisions among them.
+func months(n int) []pipeline.Stored[pipeline.Article] {
 	rng := rand.New(rand.NewPCG(11, 11))
 	var out []pipeline.Stored[pipeline.Article]
 	for i := range n {
@@ -297,7 +297,7 @@ func openUnreadable(t *testing.T, dir string) (*Index, error) {
 // first, for the stream has only the last month. The table of what becomes of
 // each is a golden file.
 func TestDamage(t *testing.T) {
-	stream := news(180)
+	stream := months(180)
 	bases := map[string]string{"open": t.TempDir(), "sealed": t.TempDir()}
 	for kind, dir := range bases {
 		ix := openWith(t, unmerged(Config{Dir: dir}))

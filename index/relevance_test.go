@@ -3,7 +3,6 @@ package index
 import (
 	"bufio"
 	"cmp"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +17,6 @@ import (
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 // relevanceEvery is how many articles of each language there are in the corpus
 // for one that TestKnownItems indexes: some 3,000 of English and Chinese, all
