@@ -45,17 +45,14 @@ func (s *segment) groups(collapse string) (*groups, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		fields := []string{field}
-		for doc := range uint32(len(g.keys)) {
-			err := s.values(doc, fields, func(_ string, value []byte) {
-				if key := groupKey(string(value)); key != g.keys[doc] {
-					g.keys[doc] = key
-					g.joined.Add(doc)
-				}
-			})
-			if err != nil {
-				return nil, 0, err
+		err = s.eachValue(field, func(doc uint32, value []byte) {
+			if key := groupKey(string(value)); key != g.keys[doc] {
+				g.keys[doc] = key
+				g.joined.Add(doc)
 			}
+		})
+		if err != nil {
+			return nil, 0, err
 		}
 		return g, 8*len(g.keys) + int(g.joined.GetSizeInBytes()), nil
 	})

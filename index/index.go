@@ -162,6 +162,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
 	ix.wg.Go(func() { ix.recover(ctx) })
+	ix.wg.Go(func() { ix.warm(ctx) })
 	return ix, nil
 }
 

@@ -130,7 +130,7 @@ func (r *run) weigh(ctx context.Context, all []*leaf) error {
 				if err != nil {
 					return err
 				}
-				own[i] += float64(docs.GetCardinality())
+				own[i] += float64(docs.AndCardinality(s.live))
 			}
 		}
 		r.mu.Lock()
@@ -143,9 +143,8 @@ func (r *run) weigh(ctx context.Context, all []*leaf) error {
 	})
 	r.after.weights = make([]float64, len(all))
 	for i, l := range all {
-		// Deleted documents are counted with the words, so n may be above N.
-		n := min(counts[i], documents)
-		l.weight = float64(float32(math.Log1p((documents - n + 0.5) / (n + 0.5))))
+		// As a cursor carries it.
+		l.weight = float64(float32(math.Log1p((documents - counts[i] + 0.5) / (counts[i] + 0.5))))
 		r.after.weights[i] = l.weight
 	}
 	return err
