@@ -66,6 +66,9 @@ type group struct {
 
 // collapse hides all hits but one of each group.
 func (r *run) collapse(ctx context.Context) error {
+	if r.req.Collapse == collapseNone {
+		return nil
+	}
 	err := r.each(r.views, func(v *view) error { // in several at once, for they are kept
 		for _, s := range v.segments {
 			if _, err := s.groups(r.req.Collapse); err != nil {
@@ -123,7 +126,7 @@ func (r *run) collapse(ctx context.Context) error {
 					if s.hidden == nil {
 						s.hidden = roaring.New()
 					}
-					docs := s.candidates()
+					docs := s.counted()
 					if joined {
 						docs = roaring.And(docs, g.joined)
 					} else {
@@ -211,7 +214,7 @@ func (r *run) members(ctx context.Context, key uint64) ([]hit, error) {
 				if err != nil {
 					return err
 				}
-				each32(r.listed(s), func(docs []uint32) {
+				each32(s.candidates(), func(docs []uint32) {
 					for _, d := range docs {
 						if g.keys[d] != key {
 							continue

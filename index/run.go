@@ -22,8 +22,8 @@ import (
 //   - scores, if they are asked for;
 //   - articles, for what only their text tells, if there are not too many;
 //   - groups, if hits are to be collapsed;
-//   - total, facets, timeline;
-//   - the page.
+//   - the page;
+//   - facets and timeline.
 type run struct {
 	ix    *Index
 	req   pipeline.SearchRequest // with defaults filled in; Limit 0: only count
@@ -70,7 +70,20 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.verifyAll(ctx); err != nil {
 		return err
 	}
-	if r.req.Collapse != collapseNone {
+	guessing := r.unsure > 0
+	if guessing {
+		r.guess()
+	} else if err := r.collapse(ctx); err != nil {
+		return err
+	}
+	if err := r.page(ctx); err != nil {
+		return err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		ctx = context.WithoutCancel(ctx) // what was found is told, for that takes little
+	}
+	if guessing {
+		r.settle()
 		if err := r.collapse(ctx); err != nil {
 			return err
 		}
@@ -78,10 +91,33 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.tally(ctx); err != nil {
 		return err
 	}
-	if err := r.page(ctx); err != nil {
-		return err
-	}
 	return r.countCopies(ctx)
+}
+
+// guess takes all hits that are not sure for such, in what is counted.
+func (r *run) guess() {
+	for _, v := range r.views {
+		for _, s := range v.segments {
+			s.guess = s.candidates()
+		}
+	}
+}
+
+// settle takes guesses back if the page has made all hits sure. If it has only
+// some, that doesn't count: the total is the same on all pages.
+func (r *run) settle() {
+	total, exact := r.res.Total, r.res.TotalExact
+	r.sum()
+	if r.unsure > 0 {
+		r.res.Total, r.res.TotalExact = total, exact
+		r.warn("%d articles may match, too many to verify each: total and facets count those", total)
+		return
+	}
+	for _, v := range r.views {
+		for _, s := range v.segments {
+			s.guess = nil
+		}
+	}
 }
 
 // find opens the partitions and finds the hits.

@@ -40,6 +40,7 @@ type segment struct {
 	// The hits. Those of sure match. Those of unplaced may, positions will tell;
 	// those of unread may, and only the article itself will tell.
 	sure, unplaced, unread *roaring.Bitmap
+	guess                  *roaring.Bitmap // of the three, what is counted while not all are sure
 	hidden                 *roaring.Bitmap // hits that collapsing folds into others; nil: none
 
 	ranked *roaring.Bitmap // the hits that have scores
@@ -257,10 +258,23 @@ func (s *segment) candidates() *roaring.Bitmap {
 			b = roaring.Or(b, more)
 		}
 	}
-	if s.hidden != nil {
-		b = roaring.AndNot(b, s.hidden)
+	return s.shown(b)
+}
+
+// counted is the hits that total, facets and timeline count.
+func (s *segment) counted() *roaring.Bitmap {
+	if s.guess != nil {
+		return s.shown(s.guess)
 	}
-	return b
+	return s.candidates()
+}
+
+// shown is the hits without those hidden.
+func (s *segment) shown(hits *roaring.Bitmap) *roaring.Bitmap {
+	if s.hidden == nil || s.hidden.IsEmpty() {
+		return hits
+	}
+	return roaring.AndNot(hits, s.hidden)
 }
 
 // each32 calls fn with the documents, many at a time.
