@@ -39,9 +39,29 @@
 //	                       the values of query.Values, as they are
 //	has, is                "mention"; "copy"
 //	copy_of                the article it is a copy of, as it is
-//	day                    the day of the id: windows, timeline, facet
+//	day                    the day of the id
 //	published              its day, hour, minute and second, for ranges
 //	article, version       stored: the article; its revision and sequence
+//
+// # Searching
+//
+// A search takes the segments of all partitions as they are at one moment and
+// evaluates the query's tree on each: a node is the set of documents it matches
+// at least and the set it matches at most (eval.go), and where postings tell
+// all, the two are one. Totals are the sizes of sets. What postings don't tell,
+// positions do, for phrases and NEAR, and what those don't, the article itself
+// and query's evaluator; both within bounds, the newest first, and a total that
+// had to stop there says so.
+//
+// Nothing is sorted but what is shown: a page takes the first hits of the
+// newest partition and goes on to the next while it is not full (page.go). What
+// that needs of a segment (the times of its documents, the values of a facet,
+// the groups of copies and stories) is worked out once and kept in memory, up to
+// keptBytes, until the segment goes (kept.go); for new segments a goroutine
+// does so ahead (warm.go).
+//
+// A partition that fails, or breaks, or is too slow is left out and named in a
+// warning.
 //
 // # One document per key
 //

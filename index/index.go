@@ -28,7 +28,7 @@ type Config struct {
 	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
-	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
+	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what positions can't tell (=exact, single Han characters in phrases); default 2000
 
 	// MinFree is the bytes of disk that stay free: below, nothing is written
 	// until there is room again, and searches go on. Default 512 MiB, or a
@@ -37,6 +37,7 @@ type Config struct {
 
 	bleve  map[string]any // settings of Bleve's that differ in a test
 	places int64          // see maxPlaces
+	kept   int            // see keptBytes
 	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
@@ -61,6 +62,9 @@ func (c *Config) defaults() error {
 	}
 	if c.places <= 0 {
 		c.places = maxPlaces
+	}
+	if c.kept <= 0 {
+		c.kept = keptBytes
 	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
@@ -128,7 +132,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, fmt.Errorf("index: %w", err)
 	}
 	ix := &Index{
-		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
+		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), now: now,
 		space: diskSpace, suspects: make(chan struct{}, 1),
 	}
 	cp, err := readCheckpoint(cfg.Dir)

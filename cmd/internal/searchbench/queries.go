@@ -67,6 +67,12 @@ func shapes() []shape {
 		{"two terms, by relevance", func(w *words) pipeline.SearchRequest {
 			return pipeline.SearchRequest{Query: w.row(1) + " " + w.row(1), Sort: pipeline.SortRelevance}
 		}},
+		{"any term, copies folded, timeline", func(w *words) pipeline.SearchRequest {
+			return pipeline.SearchRequest{Query: w.row(1), Collapse: "copies", Timeline: true}
+		}},
+		{"any term, stories folded, by hours", func(w *words) pipeline.SearchRequest {
+			return pipeline.SearchRequest{Query: w.row(1), Collapse: "stories", Timeline: true, Interval: "hour"}
+		}},
 	}
 }
 
