@@ -208,7 +208,7 @@ func (r *renewal) copySegment(ctx context.Context, s segmentRead, add func(store
 		if s.deleted != nil && s.deleted.Contains(uint32(n)) {
 			continue
 		}
-		a, err := r.ix.readStored(s.seg, n)
+		a, err := r.ix.codec.readStored(s.seg, n)
 		if err == nil && r.damaged && r.seen[a.article.ID] {
 			// Zeros where a segment says where its documents are all lead to
 			// the first.
@@ -269,7 +269,7 @@ func (r *renewal) wanted(ctx context.Context) error {
 }
 
 // readStored reads the nth document of a segment and verifies it.
-func (ix *Index) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, err error) {
+func (c *codec) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, err error) {
 	err = guarded(func() error {
 		var id string
 		var version, article []byte
@@ -287,7 +287,7 @@ func (ix *Index) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, 
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		a, err = ix.codec.verify(id, version, article)
+		a, err = c.verify(id, version, article)
 		return err
 	})
 	return a, err
