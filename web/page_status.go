@@ -14,18 +14,19 @@ const deadShown = 50
 
 type statusPage struct {
 	chrome
-	Notice  string
-	Known   bool // the rest is known
-	Started moment
-	Uptime  string
-	Roles   []string
-	Stages  []stageRow
-	Streams []streamRow
-	Feeds   string
-	States  []stateTally
-	Failing []feedRow
-	Index   []fact
-	Disk    string
+	Notice     string
+	Known      bool // the rest is known
+	Started    moment
+	Uptime     string
+	Roles      []string
+	Stages     []stageRow
+	Streams    []streamRow
+	Feeds      string
+	States     []stateTally
+	Failing    []feedRow
+	Index      []fact
+	IndexNotes []string
+	Disk       string
 
 	DeadKnown bool
 	DeadCount string
@@ -78,6 +79,9 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.fillStatus(&page, st)
+		if note := s.reindexNote(r.Context()); note != "" {
+			page.IndexNotes = append(page.IndexNotes, note)
+		}
 	}
 	if s.deps.Dead != nil {
 		letters, next, err := s.deps.Dead.List(r.Context(), DeadQuery{After: r.URL.Query().Get("dead"), Limit: deadShown})
@@ -143,6 +147,7 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 		{"Articles", number(st.Index.Documents)}, {"Size", size(st.Index.Bytes)},
 		{"Partitions", number(st.Index.Partitions)}, {"Up to sequence", number(st.Index.Seq)},
 	}
+	page.IndexNotes = st.Index.Notes()
 	if st.Disk.Total > 0 {
 		page.Disk = size(st.Disk.Free) + " free of " + size(st.Disk.Total)
 	}

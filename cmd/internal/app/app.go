@@ -241,6 +241,7 @@ func (a *App) parts() []part {
 	}
 	if a.index != nil {
 		add("index", a.runIndex)
+		add("reindex", a.runReindex)
 		add("index service", func(ctx context.Context) error { return serveIndex(ctx, a.node, a.index) })
 	}
 	if a.engine != nil {

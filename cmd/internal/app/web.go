@@ -50,7 +50,8 @@ func (a *App) openWeb(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		deps.Reextract = reextractor{kv}
+		deps.Reextract = reextractor(kv)
+		deps.Reindex = reindexer(kv)
 		deps.Backup = a.Backup
 		deps.Loader = loader{a.node, published{a.node}}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
