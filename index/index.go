@@ -35,10 +35,11 @@ type Config struct {
 	// fiftieth of the disk where that is less; negative: none.
 	MinFree int64 `yaml:"min_free"`
 
-	bleve  map[string]any // settings of Bleve's that differ in a test
-	places int64          // see maxPlaces
-	kept   int            // see keptBytes
-	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	space  func(dir string) (free, total int64, err error) // of the disk; tests have others
+	bleve  map[string]any                                  // settings of Bleve's that differ in a test
+	places int64                                           // see maxPlaces
+	kept   int                                             // see keptBytes
+	nap    time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -66,6 +67,9 @@ func (c *Config) defaults() error {
 	if c.kept <= 0 {
 		c.kept = keptBytes
 	}
+	if c.space == nil {
+		c.space = diskSpace
+	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
 	}
@@ -74,11 +78,13 @@ func (c *Config) defaults() error {
 
 const (
 	applyTimeout  = 30 * time.Second // of one write to become searchable; measured p99: 54 ms
-	closeTimeout  = 10 * time.Second // of one Bleve index to close
 	stuckAfter    = 60 * time.Second // of one write to become durable; measured p99: 853 ms
 	flushTimeout  = 60 * time.Second // of all writes to become durable at Close
 	watchInterval = time.Second
 )
+
+// closeTimeout is how long one Bleve index may take to close.
+var closeTimeout = 10 * time.Second
 
 // An Index is the articles, searchable. It is safe for concurrent use.
 type Index struct {
@@ -100,8 +106,6 @@ type Index struct {
 	full       string // why nothing is written; empty: there is room
 
 	suspects chan struct{} // a partition is to be scrubbed
-
-	space func(dir string) (free, total int64, err error)
 
 	commit   *committer
 	recovery *recovery
@@ -133,7 +137,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	}
 	ix := &Index{
 		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), now: now,
-		space: diskSpace, suspects: make(chan struct{}, 1),
+		suspects: make(chan struct{}, 1),
 	}
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
@@ -210,7 +214,7 @@ func (ix *Index) openOne(name string) (*partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.persisted = ix.commit.notify
+	p.persisted, p.failed = ix.commit.notify, ix.suspect
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	ix.partitions = append(ix.partitions, p)
@@ -293,13 +297,23 @@ func (ix *Index) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 			for _, p := range ix.list() {
-				if why := p.sick(time.Now()); why != "" {
-					ix.heal(p, why)
-				}
+				ix.watchOne(p, time.Now())
 			}
 			ix.checkSpace()
 			ix.metrics.update(ix)
 		}
+	}
+}
+
+func (ix *Index) watchOne(p *partition, now time.Time) {
+	why := p.sick(now)
+	if why == "" {
+		if why = p.mergerStalled(now); why != "" {
+			ix.metrics.stalled.Inc()
+		}
+	}
+	if why != "" {
+		ix.heal(p, why)
 	}
 }
 
@@ -308,7 +322,7 @@ func (ix *Index) watch(ctx context.Context) {
 func (ix *Index) heal(p *partition, why string) {
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
-	if ix.isClosed() {
+	if ix.isClosed() || why == whyDown && p.sick(time.Now()) == "" { // it was being exchanged
 		return
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)

@@ -23,6 +23,7 @@ type metrics struct {
 	durable    prometheus.Histogram
 	search     prometheus.Histogram
 	reopened   prometheus.Counter
+	stalled    prometheus.Counter
 	sealed     prometheus.Counter
 	unsealed   prometheus.Counter
 	damaged    prometheus.Counter
@@ -70,6 +71,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reopened: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_reopened_total",
 			Help: "Times a stuck partition was opened anew.",
+		}),
+		stalled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_merger_stalled_total",
+			Help: "Times the merger of a partition stood still, and the partition was opened anew.",
 		}),
 		sealed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_sealed_total",
@@ -125,7 +130,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
-		m.reopened, m.sealed, m.unsealed, m.damaged, m.reindexed, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
+		m.reopened, m.stalled, m.sealed, m.unsealed, m.damaged, m.reindexed, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
 	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
 		m.articles.WithLabelValues(r)
 	}

@@ -104,6 +104,7 @@ func (s *Server) routeAPI() error {
 	s.routeStatus()
 	s.routeFeeds()
 	s.routeReextract()
+	s.routeReindex()
 	s.routeBackup()
 	s.routeRetag()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)

@@ -14,19 +14,20 @@ const deadShown = 50
 
 type statusPage struct {
 	chrome
-	Notice  string
-	Known   bool // the rest is known
-	Started moment
-	Uptime  string
-	Roles   []string
-	Stages  []stageRow
-	Streams []streamRow
-	Feeds   string
-	States  []stateTally
-	Failing []feedRow
-	Index   []fact
-	Disk    string
-	Passes  []passRow
+	Notice     string
+	Known      bool // the rest is known
+	Started    moment
+	Uptime     string
+	Roles      []string
+	Stages     []stageRow
+	Streams    []streamRow
+	Feeds      string
+	States     []stateTally
+	Failing    []feedRow
+	Index      []fact
+	IndexNotes []string
+	Disk       string
+	Passes     []passRow
 
 	DeadKnown bool
 	DeadCount string
@@ -80,6 +81,9 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 		}
 		s.fillStatus(&page, st)
 		page.Passes = s.passRows(r)
+		if note := s.reindexNote(r.Context()); note != "" {
+			page.IndexNotes = append(page.IndexNotes, note)
+		}
 	}
 	if s.deps.Dead != nil {
 		letters, next, err := s.deps.Dead.List(r.Context(), DeadQuery{After: r.URL.Query().Get("dead"), Limit: deadShown})
@@ -145,6 +149,7 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 		{"Articles", number(st.Index.Documents)}, {"Size", size(st.Index.Bytes)},
 		{"Partitions", number(st.Index.Partitions)}, {"Up to sequence", number(st.Index.Seq)},
 	}
+	page.IndexNotes = st.Index.Notes()
 	if st.Disk.Total > 0 {
 		page.Disk = size(st.Disk.Free) + " free of " + size(st.Disk.Total)
 	}

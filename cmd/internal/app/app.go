@@ -255,6 +255,7 @@ func (a *App) parts() []part {
 	}
 	if a.index != nil {
 		add("index", a.runIndex)
+		add("reindex", a.runReindex)
 		add("index service", a.serveIndex)
 	}
 	if a.engine != nil {

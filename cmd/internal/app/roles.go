@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -241,10 +242,33 @@ func (a *App) runIndex(ctx context.Context) error {
 		Name:      indexStage(replica),
 		In:        pipeline.Articles,
 		Exclusive: true,
-		From:      a.index.From,
 		Write:     a.index.Write,
 	}
-	return sink.Run(ctx, a.node)
+	// What the index comes to lack while it runs, as when a damage is found, it
+	// is handed again when its consumer begins anew.
+	for ctx.Err() == nil {
+		running, stop := context.WithCancel(ctx)
+		asked := make(chan struct{})
+		sink.From = sync.OnceValue(func() uint64 { defer close(asked); return a.index.From() })
+		go func() {
+			defer stop()
+			select {
+			case <-asked:
+			case <-running.Done():
+				return
+			}
+			select {
+			case <-a.index.Behind():
+			case <-running.Done():
+			}
+		}()
+		err := sink.Run(running, a.node)
+		stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // indexStage is the name of a replica's stage.

@@ -103,7 +103,20 @@ func (a *App) serveIndex(ctx context.Context) error {
 
 func indexStatus(ix *index.Index) web.IndexStatus {
 	s := ix.Stats()
-	return web.IndexStatus{
+	st := web.IndexStatus{
 		Documents: uint64(s.Documents), Bytes: uint64(s.Bytes), Partitions: len(s.Partitions), Seq: s.Seq,
+		Outdated: s.Outdated, Stopped: s.Stopped,
 	}
+	for _, p := range s.Partitions {
+		if p.Error != "" {
+			st.Failing = append(st.Failing, p.Name+": "+p.Error)
+		}
+	}
+	for _, r := range s.Recoveries {
+		st.Recoveries = append(st.Recoveries, web.IndexRecovery{
+			Partition: r.Partition, Found: r.Found, Damage: r.Damage, Running: r.State == index.RecoveryRunning,
+			Recovered: r.Own, Stream: r.Stream, Lost: r.Lost, LostFrom: r.LostFrom, LostTo: r.LostTo, Folder: r.Folder,
+		})
+	}
+	return st
 }

@@ -51,7 +51,8 @@ func (a *App) openWeb(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		deps.Reextract = reextractor{kv}
+		deps.Reextract = reextractor(kv)
+		deps.Reindex = reindexer(kv)
 		deps.Backup = a.Backup
 		deps.Retag = retagDesk{retag.NewDesk(kv), a.catalog}
 		deps.Loader = loader{a.node, published{a.node}}
