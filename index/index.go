@@ -35,6 +35,8 @@ type Config struct {
 	// fiftieth of the disk where that is less; negative: none.
 	MinFree int64 `yaml:"min_free"`
 
+	Retention Retention `yaml:"retention"` // how long articles are kept; none: for good
+
 	bleve  map[string]any // settings of Bleve's that differ in a test
 	places int64          // see maxPlaces
 	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
@@ -86,6 +88,7 @@ type Index struct {
 	now     func() time.Time
 
 	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
+	retaining  sync.Mutex // held by the one Retain there may be; before making
 	reindexing sync.Mutex // held by the one Reindex there may be
 	making     sync.Mutex // held by whoever makes a partition's folder anew; before writing
 	writing    sync.Mutex // held by whoever changes partitions
@@ -94,6 +97,11 @@ type Index struct {
 	partitions []*partition // newest first
 	closed     bool
 	full       string // why nothing is written; empty: there is room
+	retains    bool   // retention is at work
+	retained   *pipeline.RetentionReport
+
+	keeping   *keeping
+	presently atomic.Pointer[time.Time] // see present
 
 	suspects chan struct{} // a partition is to be scrubbed
 
@@ -131,6 +139,10 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
 		space: diskSpace, suspects: make(chan struct{}, 1),
 	}
+	if ix.keeping, err = newKeeping(cfg.Retention, now()); err != nil {
+		return nil, err
+	}
+	ix.retained = readReport(cfg.Dir)
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
@@ -143,6 +155,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	case cp.Partition != period(cfg.Partition):
 		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
 	}
+	cp.setFloor(ix.keeping.maxSize)
 	ix.checkSpace()
 	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
 	ix.recovery = newRecovery(cfg.Dir, now)
@@ -153,11 +166,16 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, errors.Join(err, ix.closePartitions())
 	}
 	// Only now is it sure that no other process is at work on the folder.
-	if err := errors.Join(dropPinned(cfg.Dir), cp.write(cfg.Dir)); err != nil {
+	if err := errors.Join(dropPinned(cfg.Dir), removeDropped(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
+	if ix.keeping.on() {
+		if _, err := ix.setPresent(ctx); err != nil {
+			log.Error("until retention runs, what comes again is kept", "err", err)
+		}
+	}
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
@@ -303,7 +321,7 @@ func (ix *Index) watch(ctx context.Context) {
 func (ix *Index) heal(p *partition, why string) {
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
-	if ix.isClosed() {
+	if ix.isClosed() || ix.partition(p.name) != p { // removed meanwhile
 		return
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)
