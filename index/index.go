@@ -103,7 +103,8 @@ type Index struct {
 	keeping   *keeping
 	presently atomic.Pointer[time.Time] // see present
 
-	suspects chan struct{} // a partition is to be scrubbed
+	suspects  chan struct{} // a partition is to be scrubbed
+	retainAsk chan struct{} // retention is to run
 
 	space func(dir string) (free, total int64, err error)
 
@@ -137,7 +138,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	}
 	ix := &Index{
 		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
-		space: diskSpace, suspects: make(chan struct{}, 1),
+		space: diskSpace, suspects: make(chan struct{}, 1), retainAsk: make(chan struct{}, 1),
 	}
 	if ix.keeping, err = newKeeping(cfg.Retention, now()); err != nil {
 		return nil, err
@@ -180,6 +181,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
 	ix.wg.Go(func() { ix.recover(ctx) })
+	ix.wg.Go(func() { ix.retainDaily(ctx) })
 	return ix, nil
 }
 

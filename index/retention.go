@@ -455,19 +455,43 @@ func removeDropped(dir string) error {
 	return nil
 }
 
-// maintainRetention runs retention when it is time.
-func (ix *Index) maintainRetention(ctx context.Context, started time.Time) {
-	if !ix.keeping.on() || time.Since(started) < retainFirst {
-		return
+// RetainSoon has retention run now, in the background.
+func (ix *Index) RetainSoon() {
+	select {
+	case ix.retainAsk <- struct{}{}:
+	default: // it is asked for already
 	}
-	if last := ix.Retention().Last; last != nil {
-		if ago := ix.now().Sub(last.At); ago >= 0 && ago < retainEvery {
+}
+
+// retainDaily runs retention when it is time, or asked for, until ctx is done.
+func (ix *Index) retainDaily(ctx context.Context) {
+	started := time.Now()
+	tick := time.NewTicker(maintainEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
 			return
+		case <-ix.retainAsk:
+		case <-tick.C:
+			if !ix.keeping.on() || time.Since(started) < retainFirst || ix.retainedToday() {
+				continue
+			}
+		}
+		if _, err := ix.Retain(ctx, false); err != nil && ctx.Err() == nil {
+			ix.log.Error("retention ended early: tried again tomorrow", "err", err)
 		}
 	}
-	if _, err := ix.Retain(ctx, false); err != nil && ctx.Err() == nil {
-		ix.log.Error("retention ended early: tried again tomorrow", "err", err)
+}
+
+// retainedToday says that the last run was less than a day ago.
+func (ix *Index) retainedToday() bool {
+	last := ix.Retention().Last
+	if last == nil {
+		return false
 	}
+	ago := ix.now().Sub(last.At)
+	return ago >= 0 && ago < retainEvery
 }
 
 func writeReport(dir string, rep pipeline.RetentionReport) error {

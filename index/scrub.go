@@ -190,7 +190,6 @@ func (ix *Index) maintain(ctx context.Context) {
 	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	var scrubbed time.Time
-	started := time.Now()
 	suspected := make(map[string]time.Time)
 	for {
 		select {
@@ -211,7 +210,6 @@ func (ix *Index) maintain(ctx context.Context) {
 		if err := errors.Join(ix.recovery.save(), ix.recovery.purge()); err != nil {
 			ix.log.Error("what became of damaged partitions can't be noted", "err", err)
 		}
-		ix.maintainRetention(ctx, started)
 		if time.Since(scrubbed) >= scrubEvery {
 			ix.scrub(ctx)
 			scrubbed = time.Now()

@@ -105,6 +105,7 @@ func (s *Server) routeAPI() error {
 	s.routeFeeds()
 	s.routeReextract()
 	s.routeBackup()
+	s.routeRetention()
 	s.routeRetag()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 

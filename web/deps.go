@@ -27,6 +27,8 @@ type Deps struct {
 	Reextract Reextractor
 	Retag     Retagger
 
+	Retention Retention // of the index
+
 	// Backup writes a backup; ErrBusy: another is being written; ErrNoIndex:
 	// the index is to be in it, and this process has none.
 	Backup func(ctx context.Context, w io.Writer, opt BackupOptions) error
@@ -50,6 +52,15 @@ type Deps struct {
 
 	Status func(ctx context.Context) (Status, error)
 	Ready  func(ctx context.Context) []Check // nil: ready as soon as it listens
+}
+
+// Retention removes articles from the index by the rules of the settings.
+type Retention interface {
+	Retention() pipeline.RetentionStatus
+	// Retain tells what would be removed if it were not dry; RetainSoon has it
+	// removed, in the background.
+	Retain(ctx context.Context, dry bool) (pipeline.RetentionReport, error)
+	RetainSoon()
 }
 
 // A Searcher asks the index. A query that can't be understood is a
@@ -238,6 +249,9 @@ type IndexStatus struct {
 	Bytes      uint64 `json:"bytes"`
 	Partitions int    `json:"partitions"`
 	Seq        uint64 `json:"seq"` // everything of the articles stream up to it is searchable
+
+	// Retention is absent where everything is kept.
+	Retention *pipeline.RetentionStatus `json:"retention,omitempty"`
 }
 
 // DiskStatus is the file system the data is on, in bytes.

@@ -103,7 +103,11 @@ func (a *App) serveIndex(ctx context.Context) error {
 
 func indexStatus(ix *index.Index) web.IndexStatus {
 	s := ix.Stats()
-	return web.IndexStatus{
+	st := web.IndexStatus{
 		Documents: uint64(s.Documents), Bytes: uint64(s.Bytes), Partitions: len(s.Partitions), Seq: s.Seq,
 	}
+	if r := ix.Retention(); r.On {
+		st.Retention = &r
+	}
+	return st
 }
