@@ -26,6 +26,11 @@
 // the stream. [RestoreSnapshot] makes an index of it, or nothing. While one is
 // written its files are linked into snapshot-*, which goes at the next start.
 //
+// Once a day retention removes what is not to be kept: partitions whole where
+// nothing in them is, articles from others. What it removed is not written again
+// when it comes late or in a replay. For the present it takes what the articles
+// bear out, not the clock alone.
+//
 // While Bleve can't put on the disk what it holds, because it is full, writes
 // are put off; Bleve goes on trying, and with room they go on.
 //

@@ -35,6 +35,8 @@ type Config struct {
 	// fiftieth of the disk where that is less; negative: none.
 	MinFree int64 `yaml:"min_free"`
 
+	Retention Retention `yaml:"retention"` // how long articles are kept; none: for good
+
 	space  func(dir string) (free, total int64, err error) // of the disk; tests have others
 	bleve  map[string]any                                  // settings of Bleve's that differ in a test
 	places int64                                           // see maxPlaces
@@ -96,6 +98,7 @@ type Index struct {
 	now     func() time.Time
 
 	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
+	retaining  sync.Mutex // held by the one Retain there may be; before making
 	reindexing sync.Mutex // held by the one Reindex there may be
 	making     sync.Mutex // held by whoever makes a partition's folder anew; before writing
 	writing    sync.Mutex // held by whoever changes partitions
@@ -104,8 +107,14 @@ type Index struct {
 	partitions []*partition // newest first
 	closed     bool
 	full       string // why nothing is written; empty: there is room
+	retains    bool   // retention is at work
+	retained   *pipeline.RetentionReport
 
-	suspects chan struct{} // a partition is to be scrubbed
+	keeping   *keeping
+	presently atomic.Pointer[time.Time] // see present
+
+	suspects  chan struct{} // a partition is to be scrubbed
+	retainAsk chan struct{} // retention is to run
 
 	commit   *committer
 	recovery *recovery
@@ -137,8 +146,12 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	}
 	ix := &Index{
 		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), now: now,
-		suspects: make(chan struct{}, 1),
+		suspects: make(chan struct{}, 1), retainAsk: make(chan struct{}, 1),
 	}
+	if ix.keeping, err = newKeeping(cfg.Retention, now()); err != nil {
+		return nil, err
+	}
+	ix.retained = readReport(cfg.Dir)
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
@@ -151,6 +164,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	case cp.Partition != period(cfg.Partition):
 		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
 	}
+	cp.setFloor(ix.keeping.maxSize)
 	ix.checkSpace()
 	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
 	ix.recovery = newRecovery(cfg.Dir, now)
@@ -161,16 +175,22 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, errors.Join(err, ix.closePartitions())
 	}
 	// Only now is it sure that no other process is at work on the folder.
-	if err := errors.Join(dropPinned(cfg.Dir), cp.write(cfg.Dir)); err != nil {
+	if err := errors.Join(dropPinned(cfg.Dir), removeDropped(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
+	if ix.keeping.on() {
+		if _, err := ix.setPresent(ctx); err != nil {
+			log.Error("until retention runs, what comes again is kept", "err", err)
+		}
+	}
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
 	ix.wg.Go(func() { ix.recover(ctx) })
 	ix.wg.Go(func() { ix.warm(ctx) })
+	ix.wg.Go(func() { ix.retainDaily(ctx) })
 	return ix, nil
 }
 
@@ -322,7 +342,8 @@ func (ix *Index) watchOne(p *partition, now time.Time) {
 func (ix *Index) heal(p *partition, why string) {
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
-	if ix.isClosed() || why == whyDown && p.sick(time.Now()) == "" { // it was being exchanged
+	if ix.isClosed() || ix.partition(p.name) != p || // removed meanwhile
+		why == whyDown && p.sick(time.Now()) == "" { // it was being exchanged
 		return
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)

@@ -12,11 +12,12 @@ const (
 	writeSame    = "same"    // known already
 	writeStale   = "stale"   // older than what is known
 	writeRemoved = "removed" // another document of the key
+	writeExpired = "expired" // past the time it is kept, and not there
 )
 
 // metrics are newswatch_index_*.
 type metrics struct {
-	articles   *prometheus.CounterVec // result: put, same, stale, removed
+	articles   *prometheus.CounterVec // result: put, same, stale, removed, expired
 	writes     *prometheus.CounterVec // result: ok, error
 	searches   *prometheus.CounterVec // result: ok, partial, error
 	searchable prometheus.Histogram
@@ -28,6 +29,7 @@ type metrics struct {
 	unsealed   prometheus.Counter
 	damaged    prometheus.Counter
 	reindexed  prometheus.Counter
+	retired    prometheus.Counter
 	recoveries prometheus.Counter
 	recovered  prometheus.Counter
 	lost       prometheus.Gauge
@@ -88,6 +90,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "newswatch_index_scrub_damage_total",
 			Help: "Times a scrub found a partition damaged.",
 		}),
+		retired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_retired_total",
+			Help: "Articles that retention removed.",
+		}),
 		reindexed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_reindexed_total",
 			Help: "Partitions made anew by the mapping of today.",
@@ -130,8 +136,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
-		m.reopened, m.stalled, m.sealed, m.unsealed, m.damaged, m.reindexed, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
-	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
+		m.reopened, m.stalled, m.sealed, m.unsealed, m.damaged, m.reindexed, m.retired, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
+	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved, writeExpired} {
 		m.articles.WithLabelValues(r)
 	}
 	for _, r := range []string{resultOK, resultError} {

@@ -30,7 +30,7 @@ func age(ix *Index) {
 // nothing that is written, changed or deleted meanwhile is lost or comes back.
 func TestReindex(t *testing.T) {
 	dir := t.TempDir()
-	stream := news(120)
+	stream := months(120)
 	ix := openTest(t, dir)
 	ix.From()
 	for part := range slices.Chunk(stream, 30) {
@@ -113,7 +113,7 @@ func TestReindex(t *testing.T) {
 // A reindexing that was ended goes on at the partition it was at.
 func TestReindexGoesOn(t *testing.T) {
 	dir := t.TempDir()
-	stream := news(90)
+	stream := months(90)
 	ix := openTest(t, dir)
 	put(t, ix, stream)
 	asked := when.Add(time.Second) // all were made at when
@@ -161,7 +161,7 @@ func TestReindexMeets(t *testing.T) {
 	free.Store(1 << 40)
 	space := func(string) (int64, int64, error) { return free.Load(), 1 << 40, nil }
 	ix := openWith(t, unmerged(Config{Dir: t.TempDir(), space: space, MinFree: -1}))
-	put(t, ix, news(90))
+	put(t, ix, months(90))
 	age(ix)
 	free.Store(100 << 10)
 	if err := ix.Reindex(context.Background(), time.Time{}, nil); !errors.Is(err, errNoRoom) {

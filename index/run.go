@@ -212,6 +212,13 @@ func (r *run) failed(v *view, err error) error {
 	if errors.As(err, &many) || errors.Is(err, context.Canceled) {
 		return err
 	}
+	if r.ix.partition(v.p.name) != v.p { // retention has removed it since
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		v.failed.Store(true)
+		r.views = slices.DeleteFunc(slices.Clone(r.views), func(w *view) bool { return w == v })
+		return nil
+	}
 	r.ix.log.Error("partition does not answer", "partition", v.p.name, "query", r.req.Query, "err", err)
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDown) {
 		r.ix.suspect(v.p)

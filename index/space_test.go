@@ -96,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			defer os.RemoveAll(dir)
 			defer ix.Close()
-			stream := news(1200)
+			stream := months(1200)
 			const batch = 60
 			written := 0
 			put(t, ix, stream[:batch])

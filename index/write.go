@@ -184,6 +184,11 @@ func (ix *Index) plan(ins []incoming, found map[string][]place) (map[*partition]
 			ix.metrics.articles.WithLabelValues(result).Inc()
 			continue
 		}
+		// One that is there is written: retention removes it, not an older state.
+		if len(found[in.article.Key]) == 0 && ix.unwanted(&in.article, in.partition) {
+			ix.metrics.articles.WithLabelValues(writeExpired).Inc()
+			continue
+		}
 		p := ix.partition(in.partition)
 		if p == nil {
 			var err error

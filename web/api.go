@@ -106,6 +106,7 @@ func (s *Server) routeAPI() error {
 	s.routeReextract()
 	s.routeReindex()
 	s.routeBackup()
+	s.routeRetention()
 	s.routeRetag()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 

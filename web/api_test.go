@@ -69,8 +69,8 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE channels/{id}", "DELETE dead/{id}", "DELETE entities/{id}", "DELETE reextract", "DELETE reindex", "DELETE sources/{id}", "DELETE watches/{id}",
 		"GET alerts", "GET alerts/{id}", "GET articles/{id}", "GET articles/{id}/explain", "GET channels", "GET channels/{id}", "GET dead", "GET dead/{id}",
-		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/retag", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET reindex", "GET retag", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
-		"POST apply", "POST articles", "POST backup", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST reindex", "POST retag", "POST tag",
+		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/retag", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET reindex", "GET retag", "GET retention", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
+		"POST apply", "POST articles", "POST backup", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST reindex", "POST retag", "POST retention", "POST tag",
 		"PUT channels/{id}", "PUT entities/{id}", "PUT sources/{id}", "PUT watches/{id}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -29,6 +29,8 @@ type Deps struct {
 	Retag     Retagger
 	Reindex   Reindexer
 
+	Retention Retention // of the index
+
 	// Backup writes a backup; ErrBusy: another is being written; ErrNoIndex:
 	// the index is to be in it, and this process has none.
 	Backup func(ctx context.Context, w io.Writer, opt BackupOptions) error
@@ -52,6 +54,15 @@ type Deps struct {
 
 	Status func(ctx context.Context) (Status, error)
 	Ready  func(ctx context.Context) []Check // nil: ready as soon as it listens
+}
+
+// Retention removes articles from the index by the rules of the settings.
+type Retention interface {
+	Retention() pipeline.RetentionStatus
+	// Retain tells what would be removed if it were not dry; RetainSoon has it
+	// removed, in the background.
+	Retain(ctx context.Context, dry bool) (pipeline.RetentionReport, error)
+	RetainSoon()
 }
 
 // A Searcher asks the index. A query that can't be understood is a
@@ -245,6 +256,9 @@ type IndexStatus struct {
 	Stopped    string          `json:"stopped,omitempty"` // why nothing is written, in words; empty: it is
 	Failing    []string        `json:"failing,omitempty"` // partitions that are down or can't be written, and why
 	Recoveries []IndexRecovery `json:"recoveries,omitempty"`
+
+	// Retention is absent where everything is kept.
+	Retention *pipeline.RetentionStatus `json:"retention,omitempty"`
 }
 
 // An IndexRecovery is what became of a damaged partition of the index.

@@ -150,6 +150,9 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 		{"Partitions", number(st.Index.Partitions)}, {"Up to sequence", number(st.Index.Seq)},
 	}
 	page.IndexNotes = st.Index.Notes()
+	if r := st.Index.Retention; r != nil {
+		page.Index = append(page.Index, fact{"Retention", s.retentionText(r)})
+	}
 	if st.Disk.Total > 0 {
 		page.Disk = size(st.Disk.Free) + " free of " + size(st.Disk.Total)
 	}
@@ -180,4 +183,17 @@ func (s *Server) deadForm(w http.ResponseWriter, r *http.Request, replay bool, d
 		return
 	}
 	http.Redirect(w, r, "/status?done="+done+"#dead", http.StatusSeeOther)
+}
+
+// retentionText says in a line what retention did last.
+func (s *Server) retentionText(r *pipeline.RetentionStatus) string {
+	switch {
+	case r.Running:
+		return "is at work"
+	case r.Last == nil:
+		return "has not run yet"
+	case r.Last.Error != "":
+		return "ended early on " + r.Last.At.UTC().Format("2006-01-02 15:04") + ": " + r.Last.Error
+	}
+	return "removed " + number(r.Last.Articles) + " articles on " + r.Last.At.UTC().Format("2006-01-02 15:04")
 }

@@ -118,5 +118,8 @@ func indexStatus(ix *index.Index) web.IndexStatus {
 			Recovered: r.Own, Stream: r.Stream, Lost: r.Lost, LostFrom: r.LostFrom, LostTo: r.LostTo, Folder: r.Folder,
 		})
 	}
+	if r := ix.Retention(); r.On {
+		st.Retention = &r
+	}
 	return st
 }

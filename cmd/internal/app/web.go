@@ -54,6 +54,9 @@ func (a *App) openWeb(ctx context.Context) error {
 		deps.Reextract = reextractor(kv)
 		deps.Reindex = reindexer(kv)
 		deps.Backup = a.Backup
+		if a.index != nil {
+			deps.Retention = a.index
+		}
 		deps.Retag = retagDesk{retag.NewDesk(kv), a.catalog}
 		deps.Loader = loader{a.node, published{a.node}}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
