@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/blevesearch/bleve/v2/analysis"
 	"github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/searcher"
 	bleveindex "github.com/blevesearch/bleve_index_api"
@@ -46,13 +45,13 @@ func clampTime(t time.Time) time.Time {
 
 func isSecond(t time.Time) bool { return t.Nanosecond() == 0 }
 
-func timeTokens(t time.Time) analysis.TokenStream {
+func timeTerms(t time.Time) []string {
 	t = clampTime(t)
-	var tokens analysis.TokenStream
+	var terms []string
 	for _, u := range units {
-		tokens = append(tokens, &analysis.Token{Term: []byte(t.Format(u.form)), Position: 1})
+		terms = append(terms, t.Format(u.form))
 	}
-	return tokens
+	return terms
 }
 
 // A termRange is terms from one to another, both included.
