@@ -139,19 +139,39 @@ func (e *Engine) compile(w catalog.Watch) (watch, error) {
 func (e *Engine) Problems() map[string]error { return maps.Clone(e.state.Load().broken) }
 
 // Handle is the stage: the alerts that a raises, each once however often a
-// comes. An article that was loaded quietly raises none, and of one whose
-// mentions were changed quietly those it had as news count.
+// comes. An article that was loaded quietly raises none. One whose mentions were
+// changed since it was news raises those it had as news, unless that was decided
+// before; and where that is asked for, those of watches that match it now and
+// did not then.
 func (e *Engine) Handle(_ context.Context, a pipeline.Article) ([]pipeline.Alert, error) {
-	if a.Quiet {
+	re := a.Retagged
+	if a.Quiet || re != nil && re.Decided && !re.Alert {
 		return nil, nil
 	}
-	a = *a.AsNews()
 	start := e.now()
 	s := e.state.Load()
+	news := a.AsNews()
+	hits := s.set.Match(e.doc(news))
 	var out []pipeline.Alert
-	for _, hit := range s.set.Match(e.doc(&a)) {
+	if re == nil || !re.Decided {
+		out = e.raise(out, s, news, hits, nil)
+	}
+	if re != nil && re.Alert {
+		out = e.raise(out, s, &a, s.set.Match(e.doc(&a)), hits)
+	}
+	e.metrics.seconds.Observe(e.now().Sub(start).Seconds())
+	return out, nil
+}
+
+// raise appends the alerts of the hits to out, without those of watches that
+// have one among the others.
+func (e *Engine) raise(out []pipeline.Alert, s *watches, a *pipeline.Article, hits, others []query.Hit) []pipeline.Alert {
+	for _, hit := range hits {
+		if slices.ContainsFunc(others, func(o query.Hit) bool { return o.ID == hit.ID }) {
+			continue
+		}
 		w := s.byID[hit.ID]
-		alerts := e.alerts(&a, w, hit.Spans)
+		alerts := e.alerts(a, w, hit.Spans)
 		if len(alerts) == 0 {
 			e.metrics.refused.Inc()
 			e.lg.Warn("match without anything to show", "watch", w.ID, "article", a.ID)
@@ -159,8 +179,7 @@ func (e *Engine) Handle(_ context.Context, a pipeline.Article) ([]pipeline.Alert
 		e.metrics.raised.WithLabelValues(w.Group).Add(float64(len(alerts)))
 		out = append(out, alerts...)
 	}
-	e.metrics.seconds.Observe(e.now().Sub(start).Seconds())
-	return out, nil
+	return out
 }
 
 func (e *Engine) doc(a *pipeline.Article) *query.Doc {

@@ -186,6 +186,23 @@ func TestRetaggedArticleAlertsAsNews(t *testing.T) {
 	if want := []string{"old", "without"}; !slices.Equal(got, want) {
 		t.Errorf("alerts of watches %v, want %v", got, want)
 	}
+	quiet := a.Retagged
+	a.Retagged = &pipeline.Retagged{At: testNow, Mentions: quiet.Mentions, Decided: true}
+	if got := handle(t, e, a); len(got) != 0 {
+		t.Errorf("alerts %+v of an article that was decided on before its tags were changed", got)
+	}
+	a.Retagged.Alert = true
+	if got := handle(t, e, a); len(got) != 1 || got[0].Watch != "new" {
+		t.Errorf("alerts %+v where they are asked for, want that of the watch that matches now and did not", got)
+	}
+	if ex := e.Explain(a, "new"); !ex.Matched || len(ex.Alerts) != 1 {
+		t.Errorf("explanation %+v, want the alert", ex)
+	}
+	a.Retagged.Decided = false
+	if got := len(handle(t, e, a)); got != 3 {
+		t.Errorf("%d alerts of an article not decided on before, where those of its new tags are asked for, too; want 3", got)
+	}
+	a.Retagged = quiet
 	if ex := e.Explain(a, "new"); !ex.Matched || len(ex.Alerts) > 0 || !strings.Contains(ex.Reason, "quietly") {
 		t.Errorf("explanation %+v: want a match that raised nothing, and why", ex)
 	}

@@ -53,12 +53,16 @@ func (e *Engine) Explain(a pipeline.Article, watchID string) Explanation {
 		ex.Reason = "it matches, but it was loaded quietly (backfill), or was old when its feed was first polled, and such articles raise no alert"
 		return ex
 	}
-	spans, asNews := w.query.Match(e.doc(a.AsNews()))
-	if !asNews {
+	raises := a.AsNews()
+	spans, asNews := w.query.Match(e.doc(raises))
+	if !asNews && !a.Retagged.Alert {
 		ex.Reason = "it matches now, but its mentions were changed quietly after it was news, and by those it had then it does not"
 		return ex
 	}
-	alerts := e.alerts(a.AsNews(), w, spans)
+	if !asNews {
+		raises, spans = &a, ex.Spans
+	}
+	alerts := e.alerts(raises, w, spans)
 	if len(alerts) == 0 {
 		ex.Reason = "it matches, but has no title, text or address to show"
 		return ex

@@ -21,6 +21,11 @@
 // Once a day a scrub reads all segments, slowly, and compares their checksums,
 // which Bleve itself never does.
 //
+// [Index.Snapshot] writes a copy of everything while writing goes on: the files
+// of all partitions at one moment, and a checkpoint that asks for the rest of
+// the stream. [RestoreSnapshot] makes an index of it, or nothing. While one is
+// written its files are linked into snapshot-*, which goes at the next start.
+//
 // While Bleve can't put on the disk what it holds, because it is full, writes
 // are put off; Bleve goes on trying, and with room they go on.
 //

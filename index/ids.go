@@ -21,28 +21,33 @@ func (ix *Index) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDs
 		return pipeline.IDsResult{}, err
 	}
 	if req.After != "" {
-		r.after = cursor{sort: pipeline.SortNewest, id: req.After}
+		r.after.id = req.After
 	}
-	limit := max(1, min(req.Limit, maxIDs))
-	if ix.isClosed() {
-		return pipeline.IDsResult{}, ErrClosed
-	}
-	ctx, cancel := context.WithTimeout(ctx, ix.cfg.Timeout)
-	defer cancel()
-	r.parts = ix.list()
-	if err := r.count(ctx); err != nil {
+	res, err := r.ids(ctx, max(1, min(req.Limit, maxIDs)))
+	if err != nil {
 		return pipeline.IDsResult{}, searchError(err, req.Query)
 	}
-	res := pipeline.IDsResult{IDs: []string{}, Total: r.res.Total}
-	err = r.walk(ctx, r.build, r.after, limit, r.counts, func(h hit) (bool, error) {
+	return res, nil
+}
+
+func (r *run) ids(ctx context.Context, limit int) (pipeline.IDsResult, error) {
+	res := pipeline.IDsResult{IDs: []string{}}
+	if r.ix.isClosed() {
+		return res, ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.ix.cfg.Timeout)
+	defer cancel()
+	defer r.close()
+	if err := r.find(ctx); err != nil {
+		return res, err
+	}
+	res.Total = r.res.Total
+	err := r.walk(ctx, r.after, limit, func(h hit) (bool, error) {
 		res.IDs = append(res.IDs, h.id)
 		return len(res.IDs) < limit, nil
 	})
 	if err == nil && r.partial {
 		err = fmt.Errorf("index: not all partitions answer: %s", strings.Join(r.res.Warnings, "; "))
 	}
-	if err != nil {
-		return pipeline.IDsResult{}, searchError(err, req.Query)
-	}
-	return res, nil
+	return res, err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bleveindex "github.com/blevesearch/bleve_index_api"
@@ -29,7 +30,14 @@ type Config struct {
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
 	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
 
-	nap time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	// MinFree is the bytes of disk that stay free: below, nothing is written
+	// until there is room again, and searches go on. Default 512 MiB, or a
+	// fiftieth of the disk where that is less; negative: none.
+	MinFree int64 `yaml:"min_free"`
+
+	bleve  map[string]any // settings of Bleve's that differ in a test
+	places int64          // see maxPlaces
+	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -51,6 +59,9 @@ func (c *Config) defaults() error {
 	if c.Verify <= 0 {
 		c.Verify = 2000
 	}
+	if c.places <= 0 {
+		c.places = maxPlaces
+	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
 	}
@@ -71,17 +82,28 @@ type Index struct {
 	cfg     Config
 	metrics *metrics
 	codec   *codec
+	keeper  *keeper
 	now     func() time.Time
 
-	writing sync.Mutex // held by whoever changes partitions
+	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
+	reindexing sync.Mutex // held by the one Reindex there may be
+	making     sync.Mutex // held by whoever makes a partition's folder anew; before writing
+	writing    sync.Mutex // held by whoever changes partitions
 
 	mu         sync.RWMutex
 	partitions []*partition // newest first
 	closed     bool
+	full       string // why nothing is written; empty: there is room
 
-	commit *committer
-	stop   context.CancelFunc
-	wg     sync.WaitGroup
+	suspects chan struct{} // a partition is to be scrubbed
+
+	space func(dir string) (free, total int64, err error)
+
+	commit   *committer
+	recovery *recovery
+	floor    atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
+	stop     context.CancelFunc
+	wg       sync.WaitGroup
 }
 
 // ErrClosed says that the index is closed.
@@ -105,7 +127,10 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	ix := &Index{log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, now: now}
+	ix := &Index{
+		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
+		space: diskSpace, suspects: make(chan struct{}, 1),
+	}
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
@@ -118,11 +143,17 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	case cp.Partition != period(cfg.Partition):
 		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
 	}
+	ix.checkSpace()
 	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
+	ix.recovery = newRecovery(cfg.Dir, now)
+	if err := ix.recovery.load(period(cfg.Partition)); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
 	if err := ix.openAll(cp); err != nil {
 		return nil, errors.Join(err, ix.closePartitions())
 	}
-	if err := cp.write(cfg.Dir); err != nil {
+	// Only now is it sure that no other process is at work on the folder.
+	if err := errors.Join(dropPinned(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -130,12 +161,16 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
+	ix.wg.Go(func() { ix.recover(ctx) })
 	return ix, nil
 }
 
 // openAll opens what partitions there are and those the checkpoint knows of,
 // and works out what is missing.
 func (ix *Index) openAll(cp *checkpoint) error {
+	if err := removeBuilding(ix.cfg.Dir); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
 	entries, err := os.ReadDir(ix.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
@@ -157,8 +192,8 @@ func (ix *Index) openAll(cp *checkpoint) error {
 		if err != nil {
 			return fmt.Errorf("index: %w", err)
 		}
-		if from := ix.commit.compare(p); from > 0 {
-			ix.log.Error("partition lacks articles: they are asked for again", "partition", name, "from_seq", from)
+		if err := ix.adopt(context.Background(), p); err != nil {
+			return fmt.Errorf("index: %w", err)
 		}
 	}
 	return nil
@@ -166,7 +201,7 @@ func (ix *Index) openAll(cp *checkpoint) error {
 
 // openOne opens or makes a partition and lists it.
 func (ix *Index) openOne(name string) (*partition, error) {
-	p, err := openPartition(ix.log, ix.cfg, name, ix.now())
+	p, err := openPartition(ix.log, ix.cfg, name, ix.now)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +237,11 @@ func (ix *Index) partition(name string) *partition {
 // before the first Write.
 func (ix *Index) From() uint64 { return ix.commit.from() }
 
+// Behind tells that the index has come to lack something since From was asked,
+// as when a damage is found while it runs: the consumer should be stopped, and
+// run again, for which it asks From.
+func (ix *Index) Behind() <-chan struct{} { return ix.commit.behind }
+
 // Close waits until all writes are durable and acknowledged, then closes the
 // partitions. Writes that can't become durable are told so.
 func (ix *Index) Close() error {
@@ -219,7 +259,7 @@ func (ix *Index) Close() error {
 	err := ix.commit.drain(flushTimeout)
 	ix.stop()
 	ix.wg.Wait()
-	err = errors.Join(err, ix.closePartitions())
+	err = errors.Join(err, ix.closePartitions(), ix.recovery.save())
 	ix.commit.fail(nil, ErrClosed)
 	return err
 }
@@ -252,6 +292,7 @@ func (ix *Index) watch(ctx context.Context) {
 					ix.heal(p, why)
 				}
 			}
+			ix.checkSpace()
 			ix.metrics.update(ix)
 		}
 	}
@@ -267,14 +308,15 @@ func (ix *Index) heal(p *partition, why string) {
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)
 	ix.metrics.reopened.Inc()
-	err := p.reopen(ix.now())
+	ix.suspect(p) // damage can be what Bleve's goroutines die of
+	err := p.reopen()
 	ix.commit.fail(p, fmt.Errorf("partition %s was opened anew: %s", p.name, why))
 	if err != nil {
 		ix.log.Error("partition can't be opened anew", "partition", p.name, "err", err)
 		return
 	}
-	if from := ix.commit.compare(p); from > 0 {
-		ix.log.Error("partition lacks articles: they are asked for at the next start", "partition", p.name, "from_seq", from)
+	if err := ix.adopt(context.Background(), p); err != nil {
+		ix.log.Error("what the partition lacks is not known", "partition", p.name, "err", err)
 	}
 }
 
@@ -301,6 +343,9 @@ func (ix *Index) article(p *partition, id string) (a pipeline.Article, err error
 		return err
 	})
 	if err != nil {
+		if !errors.Is(err, pipeline.ErrNotFound) && !errors.Is(err, errDown) {
+			ix.suspect(p)
+		}
 		return a, fmt.Errorf("article %s: %w", id, err)
 	}
 	return a, nil
@@ -327,9 +372,12 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 // Stats is what the index holds.
 type Stats struct {
 	Documents  int              `json:"documents"`
-	Bytes      int64            `json:"bytes"` // on disk
-	Seq        uint64           `json:"seq"`   // highest stream sequence that is durable
+	Bytes      int64            `json:"bytes"`             // on disk
+	Seq        uint64           `json:"seq"`               // highest stream sequence that is durable
+	Stopped    string           `json:"stopped,omitempty"` // why nothing is written; empty: it is
+	Outdated   int              `json:"outdated"`          // partitions of an older mapping: searchable; Reindex makes them anew
 	Partitions []PartitionStats `json:"partitions"`
+	Recoveries []Recovery       `json:"recoveries"` // of damaged partitions in the last month, newest first
 }
 
 // PartitionStats is what one partition holds.
@@ -340,16 +388,21 @@ type PartitionStats struct {
 	Seq       uint64 `json:"seq"`             // highest stream sequence in it
 	Pending   int    `json:"pending"`         // writes not yet durable
 	Sealed    bool   `json:"sealed"`          // one segment, read-only until a late write
+	Mapping   int    `json:"mapping"`         // version of its oldest documents
+	Outdated  bool   `json:"outdated"`        // that is not the one of today
 	Error     string `json:"error,omitempty"` // why it is down or can't persist
 }
 
 // Stats counts what the index holds, newest partition first.
 func (ix *Index) Stats() Stats {
-	s := Stats{Seq: ix.commit.seq(), Partitions: []PartitionStats{}}
+	s := Stats{Seq: ix.commit.seq(), Stopped: ix.noRoom(), Partitions: []PartitionStats{}, Recoveries: ix.recovery.list()}
 	for _, p := range ix.list() {
 		ps := p.stats()
 		s.Documents += ps.Documents
 		s.Bytes += ps.Bytes
+		if ps.Outdated {
+			s.Outdated++
+		}
 		s.Partitions = append(s.Partitions, ps)
 	}
 	return s
@@ -357,7 +410,10 @@ func (ix *Index) Stats() Stats {
 
 func (p *partition) stats() PartitionStats {
 	p.mu.Lock()
-	s := PartitionStats{Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Sealed: p.sealed != nil, Error: p.failing}
+	s := PartitionStats{
+		Name: p.name, Seq: p.state.Seq, Pending: len(p.pending), Sealed: p.sealed != nil, Error: p.failing,
+		Mapping: p.made.Mapping, Outdated: p.made.outdated(),
+	}
 	if p.damaged != "" {
 		s.Error = p.damaged
 	}

@@ -41,11 +41,11 @@ var (
 // bleveConfig is how every partition is opened. Batches are searchable at once
 // and written to disk together after half a second: two and a half times the
 // throughput and half the CPU of a disk write per batch.
-func bleveConfig(nap time.Duration) map[string]any {
-	return map[string]any{
+func bleveConfig(cfg Config) map[string]any {
+	config := map[string]any{
 		"unsafe_batch": true,
 		"scorchPersisterOptions": map[string]any{
-			"PersisterNapTimeMSec":      nap.Milliseconds(),
+			"PersisterNapTimeMSec":      cfg.nap.Milliseconds(),
 			"PersisterNapUnderNumFiles": 500,
 		},
 		// With one snapshot a torn newest segment makes the index unopenable.
@@ -53,6 +53,8 @@ func bleveConfig(nap time.Duration) map[string]any {
 		"bolt_timeout":           "5s", // without it a second process waits for ever
 		"asyncErrorCallbackName": asyncErrors,
 	}
+	maps.Copy(config, cfg.bleve)
+	return config
 }
 
 // newMapping indexes nothing by itself: documents are built field by field, and
@@ -67,11 +69,11 @@ func newMapping() mapping.IndexMapping {
 
 // openPartition opens or creates the partition. One that is damaged is moved
 // aside and an empty one takes its place.
-func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*partition, error) {
-	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg.nap)}
+func openPartition(log *slog.Logger, cfg Config, name string, clock func() time.Time) (*partition, error) {
+	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg), clock: clock}
 	// Known before it is opened: its goroutines may fail at once.
 	partitionsByStore.Store(p.store(), p)
-	if err := p.open(now); err != nil {
+	if err := p.open(); err != nil {
 		partitionsByStore.Delete(p.store())
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func openPartition(log *slog.Logger, cfg Config, name string, now time.Time) (*p
 
 func (p *partition) store() string { return p.path + string(os.PathSeparator) + "store" }
 
-func (p *partition) open(now time.Time) error {
+func (p *partition) open() error {
 	if err := settleFolders(p.path); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
@@ -97,9 +99,8 @@ func (p *partition) open(now time.Time) error {
 	if !isDamage(err) {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	aside := asideName(p.path, now)
-	p.log.Error("partition is damaged: set aside, built anew from what can be read of it and from the stream", "partition", p.name, "aside", aside, "err", err)
-	if err := os.Rename(p.path, aside); err != nil {
+	p.log.Error("partition is damaged: set aside", "partition", p.name, "err", err)
+	if err := p.setAside(err); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
 	return p.create()
@@ -165,6 +166,9 @@ func (p *partition) dropUnreadable() error {
 			return nil
 		}
 		p.log.Error("the newest of the partition can't be read: it goes back to an older state", "partition", p.name, "snapshots_lost", i)
+		if err := p.keepLost(fmt.Errorf("the newest %d states can't be read", i)); err != nil {
+			return err
+		}
 		return scorch.Rollback(p.store(), point)
 	}
 	return nil // nothing has been written to it yet
@@ -239,7 +243,7 @@ var segmentName = regexp.MustCompile(`^[0-9a-f]+\.zap$`)
 // them, left by a copying tool (._0001.zap), keeps Bleve from opening.
 func (p *partition) setStraysAside() error {
 	entries, err := os.ReadDir(p.store())
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err != nil {
@@ -259,13 +263,13 @@ func (p *partition) setStraysAside() error {
 // reopen closes the partition, as far as it can be closed, and opens it again
 // from what is on disk. Writes that were not durable are lost and must be made
 // again.
-func (p *partition) reopen(now time.Time) error {
-	return p.exchange(now, func() error { return nil })
+func (p *partition) reopen() error {
+	return p.exchange(func() error { return nil })
 }
 
 // exchange closes the partition, does something to its folder and opens it
 // again. Searches wait meanwhile.
-func (p *partition) exchange(now time.Time, do func() error) error {
+func (p *partition) exchange(do func() error) error {
 	p.gate.Lock()
 	defer p.gate.Unlock()
 	if idx := p.detach(); idx != nil {
@@ -274,7 +278,7 @@ func (p *partition) exchange(now time.Time, do func() error) error {
 		}
 	}
 	// Where it fails the folder is as it was, or ready to be settled.
-	return errors.Join(do(), p.open(now))
+	return errors.Join(do(), p.open())
 }
 
 // close ends the partition.

@@ -18,8 +18,21 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// stateKey is where a partition keeps its state inside of Bleve.
-var stateKey = []byte("newswatch.state")
+// Where a partition keeps its state and its make inside of Bleve.
+var (
+	stateKey = []byte("newswatch.state")
+	makeKey  = []byte("newswatch.make")
+)
+
+// A partitionMake says how and when a partition was made. Documents written to
+// it later may be of a later mapping; it keeps that of its oldest.
+type partitionMake struct {
+	Mapping int       `json:"mapping"` // see mappingVersion
+	Made    time.Time `json:"made,omitzero"`
+}
+
+// outdated reports whether the mapping of today would make other documents.
+func (m partitionMake) outdated() bool { return m.Mapping != mappingVersion }
 
 // errDown says that a partition can't be used for now.
 var errDown = errors.New("index: partition is down")
@@ -31,6 +44,7 @@ type partition struct {
 	path   string
 	log    *slog.Logger
 	config map[string]any // Bleve's
+	clock  func() time.Time
 
 	// persisted is called with the partition when a write became durable.
 	persisted func(*partition)
@@ -43,14 +57,19 @@ type partition struct {
 	idx     bleve.Index // nil: down
 	filter  *filter     // nil until first needed
 	state   state       // with all writes
-	durable uint64      // number of the last durable write
+	made    partitionMake
+	docs    int    // documents after the last write
+	durable uint64 // number of the last durable write
 	pending []pendingWrite
-	opening uint64    // counts openings; callbacks of earlier ones are void
-	sealed  *seal     // nil: it can be written to
-	damaged string    // what the last scrub found
-	touched time.Time // by the last write
-	broken  string    // why it must be opened anew
-	failing string    // what its last attempt to persist said, while it fails
+	opening uint64          // counts openings; callbacks of earlier ones are void
+	sealed  *seal           // nil: it can be written to
+	damaged string          // what the last scrub found
+	touched time.Time       // by the last write
+	suspect bool            // something went wrong in reading it: to be scrubbed
+	broken  string          // why it must be opened anew
+	changes map[string]bool // ids of documents changed; nil: nobody wants to know
+	wrecks  []damage        // folders set aside by open, for the index to deal with
+	failing string          // what its last attempt to persist said, while it fails
 }
 
 // A pendingWrite is one that is searchable and not yet durable.
@@ -73,6 +92,9 @@ type putDoc struct {
 	article pipeline.Article
 	version version
 	doc     bleveindex.Document
+
+	salvaged bool // it was in the index before, and keeps the time at which it was indexed first
+	isNew    bool // its key is nowhere in the index
 }
 
 // index returns the Bleve index, or errDown.
@@ -153,18 +175,36 @@ func (p *partition) attach(idx bleve.Index) error {
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	made, err := readMake(idx)
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
 	sealed, err := readSeal(p.path)
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	docs, err := idx.DocCount()
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
+	if st.Gen == 0 { // nothing has been written to it: it is made now
+		made = partitionMake{Mapping: mappingVersion, Made: p.clock().UTC()}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idx, p.state, p.durable = idx, st, st.Gen
+	p.idx, p.state, p.durable, p.made, p.docs = idx, st, st.Gen, made, int(docs)
 	p.pending, p.filter = nil, nil
 	p.broken, p.failing = "", ""
 	p.sealed, p.damaged = sealed, ""
 	p.opening++
 	return nil
+}
+
+// documents is how many there were after the last write.
+func (p *partition) documents() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.docs
 }
 
 // now is the partition's state with all writes.
@@ -192,6 +232,19 @@ func readState(idx bleve.Index) (state, error) {
 	return st, nil
 }
 
+// readMake reads how the partition was made. The first version did not say.
+func readMake(idx bleve.Index) (partitionMake, error) {
+	m := partitionMake{Mapping: 1}
+	data, err := idx.GetInternal(makeKey)
+	if err != nil || data == nil {
+		return m, err
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("make: %w", err)
+	}
+	return m, nil
+}
+
 // apply writes the change; it is searchable when apply returns, and durable
 // when p.durable has reached the number returned.
 func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
@@ -204,11 +257,15 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		return 0, err
 	}
 	p.mu.Lock()
-	prev, opening := p.state, p.opening
+	prev, opening, made := p.state, p.opening, p.made
 	p.mu.Unlock()
 
 	next := prev.with(c.low, c.high)
 	data, err := json.Marshal(next)
+	if err != nil {
+		return 0, err
+	}
+	madeData, err := json.Marshal(made)
 	if err != nil {
 		return 0, err
 	}
@@ -224,6 +281,7 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		batch.Delete(id)
 	}
 	batch.SetInternal(stateKey, data)
+	batch.SetInternal(makeKey, madeData)
 	batch.SetPersistedCallback(func(err error) { p.onPersisted(opening, next.Gen, err) })
 
 	// The write counts before it is made: its callback may come at once, and a
@@ -240,6 +298,14 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		p.setBroken(fmt.Sprintf("write: %v", err))
 		return 0, fmt.Errorf("partition %s: write: %w", p.name, err)
 	}
+	docs, err := idx.DocCount()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.docs = int(docs)
+	}
+	// Only now: whoever reads what has changed must read the new state.
+	p.note(c)
 	return next.Gen, nil
 }
 
@@ -288,7 +354,7 @@ func (p *partition) takeDurable(m *mark) bool {
 	n := 0
 	for ; n < len(p.pending) && p.pending[n].state.Gen <= p.durable; n++ {
 		w := p.pending[n]
-		m.state = w.state
+		m.state, m.Documents = w.state, p.docs
 		if w.late {
 			m.addLate(w.state.Gen, w.low)
 		}

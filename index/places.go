@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	bleveindex "github.com/blevesearch/bleve_index_api"
+	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
 
 	"github.com/newswatch/newswatch/extractors/textnorm"
 )
@@ -20,7 +21,9 @@ import (
 // the first position, each other one the distance to the one before; positions
 // count from 1, so no value is 0 and the row ends where nothing but zeros is
 // left. A row that is longer than 60 bits is kept as one location whose array
-// positions are the same values, and the number is then the plain count.
+// positions are the same values. The number is then a group that says it goes on
+// and doesn't, and which of eight it is says about how many positions there are:
+// Bleve makes room for as many locations as the number says.
 
 const (
 	placeBits = 60 // of the row: Bleve moves the number up by one bit
@@ -70,8 +73,36 @@ func unpackPlaces(dst []int, packed uint64) []int {
 	return dst
 }
 
-// countPlaces is how many positions there are.
+// appendPlaces appends a posting's positions to dst. Those of mapping 2 and
+// before have a location each.
+func appendPlaces(dst []int, p segmentapi.Posting) []int {
+	all := p.Locations()
+	if len(all) == 0 {
+		return unpackPlaces(dst, p.Frequency())
+	}
+	at := 0
+	for _, l := range all {
+		values := l.ArrayPositions()
+		if len(values) == 0 {
+			dst = append(dst, int(l.Pos()))
+		}
+		for _, v := range values {
+			at += int(v)
+			dst = append(dst, at)
+		}
+	}
+	return dst
+}
+
+// manyPlaces is how many positions, at least, there are of what is not packed.
+var manyPlaces = [groupMore]int{0, 6, 9, 14, 21, 32, 48, 72}
+
+// countPlaces is how many positions there are, about so where they are not
+// packed.
 func countPlaces(packed uint64) int {
+	if groupMore <= packed && packed < 2*groupMore {
+		return max(4, manyPlaces[packed-groupMore])
+	}
 	const more = 0x0888_8888_8888_8888 // the fourth bit of each group
 	groups := (bits.Len64(packed) + groupBits) / (groupBits + 1)
 	return groups - bits.OnesCount64(packed&more)
@@ -83,7 +114,11 @@ func setPlaces(tf *bleveindex.TokenFreq, values []uint64) {
 		tf.SetFrequency(int(packed))
 		return
 	}
-	tf.SetFrequency(len(values))
+	i := len(manyPlaces) - 1
+	for len(values) < manyPlaces[i] {
+		i--
+	}
+	tf.SetFrequency(groupMore + i)
 	tf.Locations = []*bleveindex.TokenLocation{{ArrayPositions: values}}
 }
 
@@ -98,6 +133,13 @@ func lengthCode(n int) int {
 
 // codeLength is the length a code stands for.
 func codeLength(code int) float64 { return math.Exp2(float64(code)/lengthSteps) - 1 }
+
+// postingLength is the code of a posting's field: Bleve's norm is one by its
+// root.
+func postingLength(p segmentapi.Posting) int {
+	norm := p.Norm()
+	return min(127, int(math.Round(1/(norm*norm))))
+}
 
 // A textField is a field of words, ready for Bleve.
 type textField struct {

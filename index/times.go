@@ -1,14 +1,6 @@
 package index
 
-import (
-	"context"
-	"errors"
-	"time"
-
-	"github.com/blevesearch/bleve/v2/search"
-	"github.com/blevesearch/bleve/v2/search/searcher"
-	bleveindex "github.com/blevesearch/bleve_index_api"
-)
+import "time"
 
 // A time is kept as four terms: its day, hour, minute and second. Bleve's own
 // times are sixteen terms, most of them unique, and took 430 bytes a document.
@@ -86,36 +78,16 @@ func cover(after, before time.Time) []termRange {
 	return ranges
 }
 
-// published finds after ≤ published < before; a zero bound is open. A bound
-// within a second finds all of that second.
-func published(after, before time.Time) build {
+// publishedRanges is the ranges of terms of after ≤ published < before; a zero
+// bound is open. A bound within a second takes in all of that second.
+func publishedRanges(after, before time.Time) []termRange {
 	if before.IsZero() {
 		before = maxTime.Add(time.Second) // later ones are kept as maxTime
 	}
 	if !isSecond(before) {
 		before = before.Add(time.Second)
 	}
-	ranges := cover(clampTime(after).Truncate(time.Second), clampEnd(before).Truncate(time.Second))
-	return func(ctx context.Context, r bleveindex.IndexReader, o search.SearcherOptions) (search.Searcher, error) {
-		var terms []string
-		for _, rng := range ranges {
-			dict, err := r.FieldDictRange(fieldPublished, []byte(rng.from), []byte(rng.to))
-			if err != nil {
-				return nil, err
-			}
-			e, err := dict.Next()
-			for ; err == nil && e != nil; e, err = dict.Next() {
-				terms = append(terms, e.Term)
-			}
-			if err := errors.Join(err, dict.Close()); err != nil {
-				return nil, err
-			}
-		}
-		if len(terms) == 0 {
-			return searcher.NewMatchNoneSearcher(r)
-		}
-		return searcher.NewMultiTermSearcher(ctx, r, terms, fieldPublished, 1, o, false)
-	}
+	return cover(clampTime(after).Truncate(time.Second), clampEnd(before).Truncate(time.Second))
 }
 
 func clampEnd(t time.Time) time.Time {

@@ -16,11 +16,12 @@ const (
 type SearchRequest struct {
 	Query    string    `json:"query"`              // query language; empty: everything
 	Sort     string    `json:"sort,omitempty"`     // newest (default), oldest, relevance
-	Limit    int       `json:"limit,omitempty"`    // hits wanted; default 20, at most 200
+	Limit    int       `json:"limit,omitempty"`    // hits wanted; default 20, at most 200; negative: none, only the total
 	Cursor   string    `json:"cursor,omitempty"`   // NextCursor of the page before
 	Collapse string    `json:"collapse,omitempty"` // none (default), copies, stories
 	Facets   []string  `json:"facets,omitempty"`   // of source, lang, country, entity, tag, day
-	Timeline bool      `json:"timeline,omitempty"` // count per day
+	Timeline bool      `json:"timeline,omitempty"` // count per interval
+	Interval string    `json:"interval,omitempty"` // of the timeline: day (default), hour
 	From     time.Time `json:"from,omitzero"`      // published at or after
 	To       time.Time `json:"to,omitzero"`        // published before
 }
@@ -60,7 +61,7 @@ type FacetCount struct {
 	Count int    `json:"count"`
 }
 
-// A TimeCount is the hits of one day.
+// A TimeCount is the hits of one day or hour; T is its beginning.
 type TimeCount struct {
 	T     time.Time `json:"t"`
 	Count int       `json:"count"`

@@ -14,10 +14,11 @@ import (
 type searchInput struct {
 	Q        string   `query:"q" maxLength:"4096" doc:"The query; empty: everything."`
 	Sort     string   `query:"sort" enum:"newest,oldest,relevance" default:"newest"`
-	Limit    int      `query:"limit" minimum:"1" maximum:"200" default:"20" doc:"Hits wanted."`
+	Limit    int      `query:"limit" minimum:"0" maximum:"200" default:"20" doc:"Hits wanted; 0: only the total."`
 	Cursor   string   `query:"cursor" doc:"next_cursor of the page before."`
 	Collapse string   `query:"collapse" enum:"none,copies,stories" default:"none" doc:"Fold copies, or whole stories, into one hit."`
 	Facets   []string `query:"facets" enum:"source,lang,country,entity,tag,day" doc:"What to count by, separated by commas; day answers in timeline."`
+	Interval string   `query:"interval" enum:"day,hour" default:"day" doc:"Unit of the timeline. Days and hours are of UTC."`
 	From     string   `query:"from" doc:"Published at or after: an RFC 3339 time, or a day (UTC)." example:"2015-12-16"`
 	To       string   `query:"to" doc:"Published before: an RFC 3339 time, or a day (UTC)." example:"2015-12-17"`
 }
@@ -53,7 +54,10 @@ func (s *Server) apiSearch(ctx context.Context, in *searchInput) (*searchOutput,
 		return nil, notHere("Search")
 	}
 	req := pipeline.SearchRequest{
-		Query: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor, Collapse: in.Collapse,
+		Query: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor, Collapse: in.Collapse, Interval: in.Interval,
+	}
+	if in.Limit == 0 {
+		req.Limit = -1 // to the index 0 is the default
 	}
 	for _, f := range in.Facets {
 		if f == "day" {

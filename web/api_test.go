@@ -69,8 +69,8 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE channels/{id}", "DELETE dead/{id}", "DELETE entities/{id}", "DELETE reextract", "DELETE sources/{id}", "DELETE watches/{id}",
 		"GET alerts", "GET alerts/{id}", "GET articles/{id}", "GET articles/{id}/explain", "GET channels", "GET channels/{id}", "GET dead", "GET dead/{id}",
-		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
-		"POST apply", "POST articles", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST tag",
+		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/retag", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET retag", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
+		"POST apply", "POST articles", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST retag", "POST tag",
 		"PUT channels/{id}", "PUT entities/{id}", "PUT sources/{id}", "PUT watches/{id}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -103,7 +103,7 @@ func keys(v any) []string { return slices.Sorted(maps.Keys(v.(map[string]any))) 
 func TestSearchFields(t *testing.T) {
 	w := newWorld(t)
 	s := serverOf(t, w.deps(), Config{})
-	v := asJSON(t, get(s, "/api/v1/search?q=huawei&limit=2&facets=source,lang,country,entity,tag,day&sort=oldest&collapse=stories&from=2015-01-01&to=2015-12-17T00:00:00Z"), 200)
+	v := asJSON(t, get(s, "/api/v1/search?q=huawei&limit=2&facets=source,lang,country,entity,tag,day&interval=hour&sort=oldest&collapse=stories&from=2015-01-01&to=2015-12-17T00:00:00Z"), 200)
 	if diff := cmp.Diff([]string{"facets", "hits", "next_cursor", "timeline", "took_ms", "total", "total_exact", "warnings"}, keys(v)); diff != "" {
 		t.Error(diff)
 	}
@@ -121,7 +121,7 @@ func TestSearchFields(t *testing.T) {
 		t.Error(diff)
 	}
 	want := pipeline.SearchRequest{
-		Query: "huawei", Limit: 2, Sort: "oldest", Collapse: "stories", Facets: []string{"source", "lang", "country", "entity", "tag"}, Timeline: true,
+		Query: "huawei", Limit: 2, Sort: "oldest", Collapse: "stories", Facets: []string{"source", "lang", "country", "entity", "tag"}, Timeline: true, Interval: "hour",
 		From: time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2015, 12, 17, 0, 0, 0, 0, time.UTC),
 	}
 	if diff := cmp.Diff(want, w.searched); diff != "" {
@@ -133,8 +133,14 @@ func TestSearchFields(t *testing.T) {
 	if v["hits"] == nil || v["warnings"] == nil {
 		t.Errorf("null for an empty list: %v", v)
 	}
-	if diff := cmp.Diff(pipeline.SearchRequest{Query: "nothingatall", Limit: 20, Sort: "newest", Collapse: "none"}, w.searched); diff != "" {
+	if diff := cmp.Diff(pipeline.SearchRequest{Query: "nothingatall", Limit: 20, Sort: "newest", Collapse: "none", Interval: "day"}, w.searched); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+
+	// Only the total: to the index, where 0 is the default, that is -1.
+	asJSON(t, get(s, "/api/v1/search?q=a&limit=0"), 200)
+	if w.searched.Limit != -1 {
+		t.Errorf("limit=0 asks the index for %d", w.searched.Limit)
 	}
 }
 
@@ -401,7 +407,7 @@ func TestAlertsAndDead(t *testing.T) {
 
 func TestStatusFields(t *testing.T) {
 	v := asJSON(t, get(serverOf(t, newWorld(t).deps(), Config{}), "/api/v1/status"), 200)
-	if diff := cmp.Diff([]string{"dead", "disk", "feeds", "index", "roles", "stages", "started", "streams", "uptime_s", "version"}, keys(v)); diff != "" {
+	if diff := cmp.Diff([]string{"dead", "disk", "feeds", "index", "retag", "roles", "stages", "started", "streams", "uptime_s", "version"}, keys(v)); diff != "" {
 		t.Error(diff)
 	}
 	empty := Deps{Status: func(context.Context) (Status, error) { return Status{}, nil }}

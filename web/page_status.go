@@ -26,6 +26,7 @@ type statusPage struct {
 	Failing []feedRow
 	Index   []fact
 	Disk    string
+	Passes  []passRow
 
 	DeadKnown bool
 	DeadCount string
@@ -78,6 +79,7 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.fillStatus(&page, st)
+		page.Passes = s.passRows(r)
 	}
 	if s.deps.Dead != nil {
 		letters, next, err := s.deps.Dead.List(r.Context(), DeadQuery{After: r.URL.Query().Get("dead"), Limit: deadShown})

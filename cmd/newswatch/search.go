@@ -37,8 +37,8 @@ func newSearch() *cobra.Command {
 Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(*cobra.Command, []string) error {
-			if limit < 1 {
-				return fmt.Errorf("--limit %d: want 1 or more", limit)
+			if limit < 0 {
+				return fmt.Errorf("--limit %d: want 0 or more", limit)
 			}
 			return errors.Join(
 				oneOf("output", format, "table", "json", "jsonl", "csv"),
@@ -59,11 +59,16 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			for _, w := range res.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
-			if err := writeHits(cmd.OutOrStdout(), format, res); err != nil {
+			if limit == 0 {
+				err = writeTotal(cmd.OutOrStdout(), format, res)
+			} else {
+				err = writeHits(cmd.OutOrStdout(), format, res)
+			}
+			if err != nil {
 				return err
 			}
-			if len(res.Hits) == 0 {
-				if format == "table" {
+			if len(res.Hits) == 0 && (limit > 0 || res.Total == 0) {
+				if format == "table" && limit > 0 {
 					fmt.Fprintln(cmd.ErrOrStderr(), "nothing found")
 				}
 				return errNothing
@@ -75,7 +80,7 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, json, jsonl or csv")
 	cmd.Flags().StringVar(&sort, "sort", pipeline.SortNewest, "newest, oldest or relevance")
 	cmd.Flags().StringVar(&collapse, "collapse", "none", "none, copies or stories: what to fold into one hit")
-	cmd.Flags().IntVar(&limit, "limit", 20, "most hits to print")
+	cmd.Flags().IntVar(&limit, "limit", 20, "most hits to print; 0: only how many there are")
 	return cmd
 }
 
@@ -100,6 +105,18 @@ func search(cmd *cobra.Command, c *client.Client, q url.Values, limit int) (pipe
 		}
 		q.Set("cursor", page.NextCursor)
 	}
+}
+
+// writeTotal writes how many there are.
+func writeTotal(w io.Writer, format string, res pipeline.SearchResult) error {
+	switch format {
+	case "json":
+		return writeHits(w, format, res)
+	case "jsonl":
+		return json.NewEncoder(w).Encode(res)
+	}
+	_, err := fmt.Fprintln(w, res.Total)
+	return err
 }
 
 // queryError shows where in the query the error is.

@@ -20,7 +20,7 @@ func TestWrongUse(t *testing.T) {
 		{"search a -o xml", `--output "xml": want table, json, jsonl, csv`},
 		{"search a --sort best", `--sort "best": want newest, oldest, relevance`},
 		{"search a --collapse all", `--collapse "all": want none, copies, stories`},
-		{"search a --limit 0", "--limit 0: want 1 or more"},
+		{"search a --limit -1", "--limit -1: want 0 or more"},
 		{"search a --limit many", `invalid argument "many"`},
 		{"get", "accepts between 1 and 2 arg"},
 		{"get cakes", `unknown kind "cakes"`},

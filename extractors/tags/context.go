@@ -54,7 +54,7 @@ func (t *tagger) mustHolds(id int32) bool {
 func (t *tagger) terms(which int) []textnorm.Token {
 	f := &t.fields[which]
 	if !f.made {
-		f.terms = slices.DeleteFunc(textnorm.Analyze(f.terms[:0], f.source), func(k textnorm.Token) bool { return k.Bigram })
+		f.terms = slices.DeleteFunc(textnorm.Analyze(f.terms[:0], f.source), textnorm.Token.Beside)
 		f.made = true
 	}
 	return f.terms

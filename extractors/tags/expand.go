@@ -28,39 +28,46 @@ const maxProduct = 3
 func formsOf(kind string, n catalog.Name, parts []part) []form {
 	var out []form
 	for _, v := range variantsOf(nil, kind, &n, parts) {
-		words := make([]string, len(v.parts))
-		wants, cased := make([]byte, len(v.parts)), false
+		out = v.forms(out)
+	}
+	return out
+}
+
+// forms appends the forms of the variant to out, each of as many words as the
+// variant has parts.
+func (v *variant) forms(out []form) []form {
+	words := make([]string, len(v.parts))
+	wants, cased := make([]byte, len(v.parts)), false
+	for i, p := range v.parts {
+		words[i], wants[i] = p.text, p.want
+		cased = cased || p.want != wantNothing
+	}
+	f := form{rule: ruleNames[v.rule], gated: v.gated}
+	if cased {
+		f.wants = string(wants)
+	}
+	out = append(out, f.write(v.parts, words))
+	if v.rule <= idAcronym {
+		f.rule = ruleForm
+	}
+	for _, g := range tongues[v.how.tongue] {
+		all := make([]cases, len(v.parts))
 		for i, p := range v.parts {
-			words[i], wants[i] = p.text, p.want
-			cased = cased || p.want != wantNothing
+			all[i] = g.paradigm(p, v.how.plural)
 		}
-		f := form{rule: ruleNames[v.rule], gated: v.gated}
-		if cased {
-			f.wants = string(wants)
+		for c := range 6 {
+			out = f.inCase(out, v.parts, words, all, c)
 		}
+	}
+	end := len(words) - 1
+	if v.extra&isPlural != 0 {
+		words[end] = pluralOf(v.parts[end].text)
 		out = append(out, f.write(v.parts, words))
-		if v.rule <= idAcronym {
-			f.rule = ruleForm
-		}
-		for _, g := range tongues[v.how.tongue] {
-			all := make([]cases, len(v.parts))
-			for i, p := range v.parts {
-				all[i] = g.paradigm(p, v.how.plural)
-			}
-			for c := range 6 {
-				out = f.inCase(out, v.parts, words, all, c)
-			}
-		}
-		end := len(words) - 1
-		if v.extra&isPlural != 0 {
-			words[end] = pluralOf(v.parts[end].text)
-			out = append(out, f.write(v.parts, words))
-		}
-		if v.extra&isGerman != 0 {
-			f.lang = "de"
-			words[end] = v.parts[end].text + "s"
-			out = append(out, f.write(v.parts, words))
-		}
+	}
+	if v.extra&isGerman != 0 {
+		f.lang = "de"
+		words[end] = v.parts[end].text + "s"
+		out = append(out, f.write(v.parts, words))
 	}
 	return out
 }

@@ -139,6 +139,7 @@ type part struct {
 	class textnorm.Class
 	sep   byte   // before it
 	wide  bool   // before it stands more than may stand inside a name
+	apos  bool   // before it stands an apostrophe and nothing else
 	camel []part // where it is written YotaPhone: its halves
 }
 
@@ -154,6 +155,7 @@ func appendParts(parts []part, f *textnorm.Folded, text string) []part {
 			if p.sep = separator(f.Text, f.Words[i-1], w); p.sep == sepHard {
 				p.sep, p.wide = sepSoft, true
 			}
+			p.apos = folded[f.Words[i-1].End:w.Start] == "'"
 		}
 		if w.Class&(textnorm.Bounded|textnorm.Upper|textnorm.Lower) == textnorm.Latin|textnorm.Upper|textnorm.Lower {
 			p.camel = camel(text[s:e])
@@ -228,7 +230,7 @@ func phrases(list []string) []phrase {
 	for _, s := range list {
 		var terms []string
 		for _, k := range textnorm.Analyze(nil, s) {
-			if !k.Bigram {
+			if !k.Beside() {
 				terms = append(terms, strings.Clone(k.Term))
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/newswatch/newswatch/extractors/textnorm"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
@@ -29,6 +31,11 @@ func TestSearchesMissNothing(t *testing.T) {
 		{"organization", "МИД", "заявление МИДа"},
 		{"organization", "AC/DC", "the AC/DC tour"},
 		{"place", "St. Louis", "in St. Louis"},
+		{"organization", "AT&T", "AT & T said"},
+		{"organization", "AT&T", "at AT&T"},
+		{"organization", "Marks Spencer", "at Marks & Spencer"},
+		{"organization", "Disney+", "Disney said"},
+		{"organization", "Disney", "on Disney+"},
 	}
 	for _, tt := range tests {
 		e := catalog.Entity{ID: "x", Name: tt.name, Kind: tt.kind, Names: []catalog.Name{{Text: tt.name}}}
@@ -42,8 +49,8 @@ func TestSearchesMissNothing(t *testing.T) {
 			t.Errorf("%q: no searches", tt.name)
 			continue
 		}
-		found := slices.ContainsFunc(alternatives, func(phrases []string) bool {
-			return !slices.ContainsFunc(phrases, func(p string) bool { return !stands(tt.text, p) })
+		found := slices.ContainsFunc(alternatives, func(s Search) bool {
+			return len(s.Prefixes) == 0 && !slices.ContainsFunc(s.Phrases, func(p string) bool { return !stands(tt.text, p) })
 		})
 		if !found {
 			t.Errorf("%q in %q is found by none of %q", tt.name, tt.text, alternatives)
@@ -61,7 +68,7 @@ func stands(text, phrase string) bool {
 		var b strings.Builder
 		b.WriteByte(' ')
 		for _, k := range textnorm.Analyze(nil, s) {
-			if !k.Bigram {
+			if !k.Beside() {
 				b.WriteString(k.Term + " ")
 			}
 		}
@@ -70,14 +77,31 @@ func stands(text, phrase string) bool {
 	return strings.Contains(row(text), row(phrase))
 }
 
-// A name whose endings are not known can't be looked for by its words.
-func TestSearchesGiveUpOnUnknownEndings(t *testing.T) {
-	e := catalog.Entity{ID: "x", Name: "Praha", Kind: "place", Names: []catalog.Name{{Text: "Praha", Lang: "cs"}}}
-	if got, ok := Searches(e); ok {
-		t.Errorf("Searches = %q, want none: any ending will do", got)
+// A name with any ending is looked for by its beginning, in the languages where
+// it has such; a name marked as of one, in all.
+func TestSearchesByBeginnings(t *testing.T) {
+	of := func(n catalog.Name) []Search {
+		got, ok := Searches(catalog.Entity{ID: "x", Name: "X", Kind: "place", Names: []catalog.Name{n}})
+		if !ok {
+			t.Errorf("%+v: no searches", n)
+		}
+		return slices.DeleteFunc(got, func(s Search) bool { // a year written on
+			return slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.ContainsAny(p, "12") })
+		})
 	}
-	e.Names[0].Exact = true
-	if _, ok := Searches(e); !ok {
-		t.Error("an exact name has one form, and can be looked for")
+	latin := []string{"bs", "cs", "hr", "sk", "sl", "sr"}
+	for _, tt := range []struct {
+		name catalog.Name
+		want []Search
+	}{
+		{catalog.Name{Text: "Praha", Lang: "cs"}, []Search{{Phrases: []string{"praha"}}, {Prefixes: []string{"prah"}}}},
+		{catalog.Name{Text: "Praha", Lang: "cs", Exact: true}, []Search{{Phrases: []string{"praha"}}}},
+		{catalog.Name{Text: "Zagreb", Lang: "en"}, []Search{{Phrases: []string{"zagreb"}}, {Prefixes: []string{"zagreb"}, Langs: latin}}},
+		{catalog.Name{Text: "Hradec X", Lang: "en"}, []Search{{Phrases: []string{"hradec x"}}, {Phrases: []string{"x"}, Prefixes: []string{"hradec"}, Langs: latin}}},
+		{catalog.Name{Text: "Ufa", Lang: "en"}, []Search{{Phrases: []string{"ufa"}}}},
+	} {
+		if diff := gocmp.Diff(tt.want, of(tt.name)); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }

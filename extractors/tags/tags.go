@@ -62,6 +62,9 @@ func Compile(entities []catalog.Entity) (*Matcher, []Warning) {
 // rules: articles tagged by the same version have the same mentions.
 func (m *Matcher) Version() string { return m.version }
 
+// Entities are what the matcher was compiled from, never changed.
+func (m *Matcher) Entities() []catalog.Entity { return m.entities }
+
 // nameText is a name as the catalog has it.
 func (m *Matcher) nameText(id int32) string {
 	n := m.names[id]

@@ -1,17 +1,34 @@
 package textnorm
 
 import (
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
 
 // Token is one unit of analysed text, as indexing, queries, NEAR and highlighting all see it.
 type Token struct {
-	Term   string // folded and stemmed word, or one Han character, or a Han bigram
+	Term   string // folded and stemmed word, or one Han character, or what Bigram and Sign say
 	Start  int    // bytes in the original text
 	End    int
-	Pos    int  // word position from 0; a Han unigram and the bigram starting at it share a position
-	Bigram bool // Term is two Han characters (Start..End covers both)
+	Pos    int  // word position from 0, shared by a word and the Sign and Bigram that have it
+	Bigram bool // Term is two Han characters, or two words and the ampersand between them (Start..End covers both)
+	Sign   bool // Term is the word before with its sign: c++, opec+, c#, .net (Start..End covers both)
+}
+
+// Beside reports whether the token is one more at the position of the word
+// before it. The others are the text's words, each once.
+func (t Token) Beside() bool { return t.Bigram || t.Sign }
+
+// IsBigram reports whether a token with this term is a bigram, and so covers two
+// positions.
+func IsBigram(term string) bool {
+	if strings.IndexByte(term, '&') > 0 {
+		return true
+	}
+	a, n := utf8.DecodeRuneInString(term)
+	b, m := utf8.DecodeRuneInString(term[n:])
+	return n+m == len(term) && (ClassOf(a)&ClassOf(b)&(Free|Hangul)) != 0
 }
 
 // maxTerm is the longest term in bytes: what is longer is no word, but base64
@@ -26,7 +43,7 @@ type analyzer struct {
 
 var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
 
-// Analyze appends the tokens of text to dst, in order of Pos (unigram before bigram).
+// Analyze appends the tokens of text to dst, in order of Pos (word, sign, bigram).
 //
 // A word is one token, folded and stemmed: English for Latin letters, Russian
 // for Cyrillic ones, words with other letters or digits as they are. Digits and
@@ -36,6 +53,14 @@ var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
 // which is left out of the term (1,000 is 1000). A possessive 's is left out; an
 // apostrophe inside a Cyrillic word belongs to it (п'ять); any other sets words
 // apart (l'Humanité is two).
+//
+// Three signs make a name another one, and what has them is found with them and
+// without. A word with + or ++ right behind it (OPEC+, C++, 互联网+), one of a
+// single letter with # (C#), and one with a dot right before it where nothing
+// else is (.NET) are a token with their sign, too, at the same position; not so
+// where one + or # joins two words (a+b, page#part). Two words with an ampersand
+// between them, spaces or not, are one token more as well, a bigram: at, t and
+// at&t.
 //
 // Scripts without spaces, and Hangul, whose particles are written on to the
 // noun, are taken apart: each character is a token at its own position, and with
@@ -54,22 +79,99 @@ func Analyze(dst []Token, text string) []Token {
 	for i := 0; i < len(f.Words); {
 		w := f.Words[i]
 		if w.Class&Bounded == 0 {
-			dst, pos = at.characters(dst, w, pos)
 			i++
+			dst, pos = at.characters(dst, w, at.signBehind(w, i), pos)
 			continue
 		}
 		n, class, skip := at.join(i)
 		end := f.Words[i+n-1].End
-		term := at.text[w.Start:end]
-		if n > 1 && class == Digit {
-			term = dropCommas(term)
+		next := i + n + skip
+		term := a.term(at.text[w.Start:end], class, n)
+		before, behind := at.signs(i, next, skip == 0)
+		if before != "" || behind != "" {
+			s, e := at.source(int(w.Start)-len(before), int(end)+len(behind))
+			signed := Token{Term: cut(before + term + behind), Start: s, End: e, Pos: pos, Sign: true}
+			s, e = at.source(int(w.Start), int(end))
+			dst = append(dst, Token{Term: term, Start: s, End: e, Pos: pos}, signed)
+		} else {
+			s, e := at.source(int(w.Start), int(end))
+			dst = append(dst, Token{Term: term, Start: s, End: e, Pos: pos})
 		}
-		s, e := at.source(int(w.Start), int(end))
-		dst = append(dst, Token{Term: cut(a.stems.stem(term, class)), Start: s, End: e, Pos: pos})
+		if at.ampersand(next) {
+			n, class, _ := at.join(next)
+			to := f.Words[next+n-1].End
+			both := term + "&" + a.term(at.text[f.Words[next].Start:to], class, n)
+			if s, e := at.source(int(w.Start), int(to)); len(both) <= maxTerm {
+				dst = append(dst, Token{Term: both, Start: s, End: e, Pos: pos, Bigram: true})
+			}
+		}
 		pos++
-		i += n + skip
+		i = next
 	}
 	return dst
+}
+
+// term is the term of a word that n words of the folded text were joined to.
+func (a *analyzer) term(word string, class Class, n int) string {
+	if n > 1 && class == Digit {
+		word = dropCommas(word)
+	}
+	return cut(a.stems.stem(word, class))
+}
+
+// signs are the signs that stand right before and behind what begins with the
+// i-th word and ends before the next-th. Behind it there are none where
+// something was left out.
+func (at *walker) signs(i, next int, whole bool) (before, behind string) {
+	words := at.f.Words
+	w := words[i]
+	if from := int(w.Start); from > 0 && at.text[from-1] == '.' &&
+		(from == 1 || at.text[from-2] != '.') && (i == 0 || int(words[i-1].End) < from-1) {
+		before = "."
+	}
+	if whole {
+		behind = at.signBehind(w, next)
+	}
+	return before, behind
+}
+
+// signBehind is the sign behind what ends before the next-th word and is w, or
+// begins with it.
+func (at *walker) signBehind(w Word, next int) string {
+	words := at.f.Words
+	end := int(words[next-1].End)
+	n := 0
+	for end+n < len(at.text) && n < 3 && (at.text[end+n] == '+' || at.text[end+n] == '#') {
+		n++
+	}
+	joins := next < len(words) && int(words[next].Start) == end+n && words[next].Class&Bounded != 0
+	switch sign := at.text[end : end+n]; sign {
+	case "++":
+		return sign
+	case "+":
+		if !joins {
+			return sign
+		}
+	case "#":
+		if _, size := utf8.DecodeRuneInString(at.text[w.Start:]); !joins && w.Class&(Latin|Cyrillic) != 0 && int(w.Start)+size == end {
+			return sign
+		}
+	}
+	return ""
+}
+
+// ampersand reports whether an ampersand and no more than spaces beside it stand
+// before the i-th word and behind the one before, both of them whole words.
+func (at *walker) ampersand(i int) bool {
+	words := at.f.Words
+	if i == len(words) || words[i].Class&Bounded == 0 {
+		return false
+	}
+	switch at.text[words[i-1].End:words[i].Start] {
+	case "&", " & ", " &", "& ":
+		return true
+	}
+	return false
 }
 
 // walker leads from the folded text to the original, forward only.
@@ -102,8 +204,9 @@ func (at *walker) source(start, end int) (s, e int) {
 	return s, e
 }
 
-// characters appends the unigrams and bigrams of a run.
-func (at *walker) characters(dst []Token, w Word, pos int) ([]Token, int) {
+// characters appends the unigrams and bigrams of a run, the last one with its
+// sign as well.
+func (at *walker) characters(dst []Token, w Word, sign string, pos int) ([]Token, int) {
 	i := int(w.Start)
 	_, size := utf8.DecodeRuneInString(at.text[i:])
 	for i < int(w.End) {
@@ -114,6 +217,10 @@ func (at *walker) characters(dst []Token, w Word, pos int) ([]Token, int) {
 			_, size = utf8.DecodeRuneInString(at.text[next:])
 			s, e = at.source(i, next+size)
 			dst = append(dst, Token{Term: at.text[i : next+size], Start: s, End: e, Pos: pos, Bigram: true})
+		}
+		if sign != "" && next == int(w.End) {
+			s, e = at.source(i, next+len(sign))
+			dst = append(dst, Token{Term: at.text[i:next] + sign, Start: s, End: e, Pos: pos, Sign: true})
 		}
 		pos++
 		i = next

@@ -13,6 +13,7 @@ var samples = []string{
 	"华为P9 и Ｈｕａｗｅｉ", "COVID-19, 5G; iPhone6 1,000.5 18.12.2015", "Hua\u200bwei\u00ad Росси\u0301я",
 	"Нuawei Pоccия PDFки", "ﬁne ﷺ İı ŉ … ㍿", "か\u3099ｶﾞ 각 ᄒ", "\u0301\u200b", "a\xffb\xf0\x9f", "п’ять l’Humanité ’s",
 	"👩‍👩‍👧 🇨🇳", "ไทยรัฐ 5G", "й и\u0306 \u0306", "Йо\u0308 A\u200b\u0301", "аa\u00adа", "1,000,00 1.2.3", "a'sаb",
+	"C++11, C#; .NET's AT&T AT & T+ ОПЕК+ 互联网+政务 ＋Ｃ＋＋ A&B&C ..x .5+ +++ a+++ c##", ".a&.b .a & b's&c", "㏂+ ⒈.a ℅+ a\u00ad+\u200b+ 1,000+",
 }
 
 // show writes tokens as term[source]position, bigrams apart.
@@ -97,36 +98,48 @@ func checkTokens(t *testing.T, text string) {
 	t.Helper()
 	tokens := Analyze(nil, text)
 	valid := utf8.ValidString(text)
-	pos, start, end := -1, 0, 0
+	pos, start, end := -1, 0, 0 // of the last word
 	for i, k := range tokens {
 		switch {
-		case k.Term == "" || k.Start < start || k.End <= k.Start || k.End > len(text):
-			t.Fatalf("%q: token %d %+v after offset %d", text, i, k, start)
-		case k.Bigram && (i == 0 || k.Pos != pos || k.Start != tokens[i-1].Start):
-			t.Fatalf("%q: bigram %+v after %+v", text, k, tokens[i-1])
-		case !k.Bigram && (k.Pos != pos+1 || k.Start < end):
+		case k.Term == "" || k.Start < 0 || k.End <= k.Start || k.End > len(text):
+			t.Fatalf("%q: token %d %+v", text, i, k)
+		case !k.Beside() && (k.Pos != pos+1 || k.Start < end):
 			t.Fatalf("%q: token %+v at position %d, the one before ended at %d", text, k, pos, end)
+		case k.Beside() && (i == 0 || k.Pos != pos || k.Start > start || k.End < end):
+			t.Fatalf("%q: token %+v beside %+v", text, k, tokens[i-1])
+		case k.Bigram != IsBigram(k.Term):
+			t.Fatalf("%q: token %+v is a bigram by its term: %v", text, k, IsBigram(k.Term))
+		case k.Bigram && (k.Start != start || k.End == end), k.Sign && tokens[i-1].Beside():
+			t.Fatalf("%q: token %+v after %+v", text, k, tokens[i-1])
 		case valid && (!utf8.RuneStart(text[k.Start]) || k.End < len(text) && !utf8.RuneStart(text[k.End])):
 			t.Fatalf("%q: token %+v is not on character boundaries", text, k)
 		}
-		pos, start = k.Pos, k.Start
-		if !k.Bigram {
-			end = k.End
+		if !k.Beside() {
+			pos, start, end = k.Pos, k.Start, k.End
 		}
 	}
 	checkSlices(t, text, tokens)
 }
 
-// checkSlices holds that a slice from token to token has the tokens it had in
-// the whole.
+// checkSlices holds that a slice from word to word, with their signs, has the
+// tokens it had in the whole.
 func checkSlices(t *testing.T, text string, tokens []Token) {
 	t.Helper()
+	// start and end are those of a word with its sign.
+	extent := func(i int) (start, end int) {
+		start, end = tokens[i].Start, tokens[i].End
+		if i+1 < len(tokens) && tokens[i+1].Sign {
+			start, end = tokens[i+1].Start, tokens[i+1].End
+		}
+		return start, end
+	}
 	for from := 0; from < len(tokens); from += 1 + len(tokens)/7 {
 		to := min(len(tokens)-1, from+len(tokens)/3)
-		if tokens[from].Bigram || tokens[to].Bigram {
+		if tokens[from].Beside() || tokens[to].Beside() {
 			continue
 		}
-		base, end := tokens[from].Start, tokens[to].End
+		base, _ := extent(from)
+		_, end := extent(to)
 		var want []Token
 		for _, k := range tokens[from:] {
 			if k.End <= end {

@@ -68,7 +68,8 @@ func (f *field) analyze(name, text string) {
 	}
 }
 
-// folded is the folded forms of the field's tokens but bigrams, sorted.
+// folded is the folded forms of the field's words, with and without their
+// signs, sorted.
 func (f *field) folded() []form {
 	f.folding.Do(func() {
 		f.forms = make([]form, 0, len(f.toks))

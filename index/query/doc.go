@@ -30,7 +30,10 @@
 // Query and article go through textnorm.Analyze, which gives each token a term
 // (folded, stemmed) and a position. Of a run of Han characters (and of other
 // scripts that set no spaces, and Hangul, which go the same way) each character
-// has a position, and there both its unigram and the bigram it begins.
+// has a position, and there both its unigram and the bigram it begins. A word
+// with a sign that makes it another name (C++, C#, OPEC+, .NET) is there without
+// and with it: the word finds both, the word with its sign that only. Two words
+// with an ampersand between them (AT&T) are a bigram, too.
 //
 //   - [Term] matches a token with that term. One Han character is its unigram,
 //     two are their bigram.
@@ -38,6 +41,7 @@
 //     field. A run of three and more Han characters is the phrase of its
 //     bigrams; where another word follows it within the phrase, the unigram of
 //     its last character stands between, so that positions stay successive.
+//     So it is with words joined by ampersands.
 //     A bare word of several tokens (wi-fi) is a phrase, too.
 //   - [Near] matches where each part has an occurrence, all in one field, no
 //     two beginning at the same position, and the one that begins last begins
@@ -47,7 +51,8 @@
 //     its stem, begins with the prefix: textnorm.Fold(text[Start:End]).
 //   - [Exact] matches where its terms stand as a phrase and the field's own
 //     bytes, from the first token's start to the last one's end, are those of
-//     Text, any white space counting as one space.
+//     Text, any white space counting as one space; no sign that makes the first
+//     or last word another name is left out.
 //
 // A field "" is title or body; title and body are never joined, so a phrase
 // or a Near lies in one of them.

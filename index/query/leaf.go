@@ -170,24 +170,28 @@ func wordLeaf(piece Piece, field, text string) Node {
 }
 
 // phraseTerms is the terms that stand at successive positions where the tokens'
-// text does. Bigrams stand for the characters they begin with; the last
-// character of a Han run is in the bigram before it and is left out at the end.
+// text does: at each position the longest. A word at the end that the bigram
+// before it has already is left out.
 func phraseTerms(toks []textnorm.Token) []string {
 	var terms []string
-	for i := 0; i < len(toks); i++ {
-		t := toks[i]
-		if i+1 < len(toks) && toks[i+1].Pos == t.Pos {
-			i++ // the bigram
-			terms = append(terms, toks[i].Term)
-			continue
+	for i, t := range toks {
+		switch {
+		case i+1 < len(toks) && toks[i+1].Beside():
+		case i > 0 && i == len(toks)-1 && !t.Beside() && toks[i-1].Bigram:
+		default:
+			terms = append(terms, t.Term)
 		}
-		inBigram := i > 0 && toks[i-1].Bigram
-		if i == len(toks)-1 && inBigram {
-			break
-		}
-		terms = append(terms, t.Term)
 	}
 	return terms
+}
+
+// extent is the bytes that tokens stand for.
+func extent(toks []textnorm.Token) (start, end int) {
+	start = toks[0].Start
+	for _, t := range toks {
+		start, end = min(start, t.Start), max(end, t.End)
+	}
+	return start, end
 }
 
 // slopNear is "a b c"~n: each word between white space is a part.
@@ -220,10 +224,11 @@ func (p *parser) prefix(piece Piece, field string, t token) (Node, error) {
 		n := wordLeaf(piece, field, t.text)
 		return n, p.checkTerms(n)
 	}
-	if len(toks) != 1 {
+	if len(toks) == 0 || toks[len(toks)-1].Pos > 0 {
 		return nil, p.errorf(t.pos, "found %s before *; expected the beginning of one word", shown(t.text))
 	}
-	text := t.text[toks[0].Start:toks[0].End]
+	start, end := extent(toks)
+	text := t.text[start:end]
 	prefix := textnorm.Fold(text)
 	if utf8.RuneCountInString(prefix) < 2 {
 		return nil, p.errorf(t.pos, "found %d letter before *; expected at least 2", utf8.RuneCountInString(prefix))
@@ -243,7 +248,8 @@ func (p *parser) exactLeaf(piece Piece, field string, t token) (Node, error) {
 	if len(toks) == 0 {
 		return nil, p.errorf(t.pos, "found no letters or digits in %s; expected a word", shown(t.text))
 	}
-	text := strings.Join(strings.Fields(t.text[toks[0].Start:toks[len(toks)-1].End]), " ")
+	start, end := extent(toks)
+	text := strings.Join(strings.Fields(t.text[start:end]), " ")
 	n := &Exact{Piece: piece, Field: field, Text: text, Terms: phraseTerms(textnorm.Analyze(nil, text))}
 	return n, p.checkTerms(n)
 }

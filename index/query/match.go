@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/newswatch/newswatch/extractors/textnorm"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -137,7 +138,7 @@ func (f *field) each(n Node, yield func(occurrence) bool) bool {
 		return f.phrase(n, n.Terms, yield)
 	case *Exact:
 		return f.phrase(n, n.Terms, func(o occurrence) bool {
-			return !sameText(f.text[o.start:o.end], n.Text) || yield(o)
+			return !sameText(f.text[o.start:o.end], n.Text) || f.signed(o) || yield(o)
 		})
 	case *Prefix:
 		forms := f.folded()
@@ -160,7 +161,7 @@ func (f *field) each(n Node, yield func(occurrence) bool) bool {
 func (f *field) occurrence(leaf Node, from, to int32) occurrence {
 	a, b := f.toks[from], f.toks[to]
 	o := occurrence{first: a.Pos, last: b.Pos, start: a.Start, end: b.End, leaf: leaf}
-	if b.Bigram {
+	if b.Bigram { // of two words or characters
 		o.last++
 	}
 	return o
@@ -193,6 +194,15 @@ func (f *field) follow(i int32, terms []string) (last int32, ok bool) {
 		}
 	}
 	return i, true
+}
+
+// signed says whether a word at either end of o has a sign that o leaves out.
+func (f *field) signed(o occurrence) bool {
+	cut := func(pos int) bool {
+		i, _ := slices.BinarySearchFunc(f.toks, pos, func(t textnorm.Token, p int) int { return cmp.Compare(t.Pos, p) })
+		return i+1 < len(f.toks) && f.toks[i+1].Sign && (f.toks[i+1].Start < o.start && o.start <= f.toks[i].Start || f.toks[i].End <= o.end && o.end < f.toks[i+1].End)
+	}
+	return cut(o.first) || cut(o.last)
 }
 
 // sameText compares text, its white space as single spaces, with want.

@@ -20,6 +20,10 @@ func (f *field) near(n *Near, yield func([]occurrence) bool) {
 		}
 		slices.SortFunc(parts[i], func(a, b occurrence) int { return cmp.Compare(a.first, b.first) })
 	}
+	placings(parts, n.N, yield)
+}
+
+func placings(parts [][]occurrence, n int, yield func([]occurrence) bool) {
 	m := matching{
 		parts:  parts,
 		window: make([][]occurrence, len(parts)),
@@ -29,11 +33,64 @@ func (f *field) near(n *Near, yield func([]occurrence) bool) {
 	}
 	for i, part := range parts {
 		for _, o := range part {
-			if m.place(i, o, n.N) && !yield(m.chosen) {
+			if m.place(i, o, n) && !yield(m.chosen) {
 				return
 			}
 		}
 	}
+}
+
+// A Place is the positions of the first and the last word of an occurrence.
+type Place struct{ First, Last int }
+
+// AreNear says whether a [Near] of n words matches where its parts occur at
+// these places of one field. It is for an index that has positions and no
+// text. It sorts the places.
+func AreNear(parts [][]Place, n int) bool {
+	if len(parts) == 2 {
+		return pairNear(parts[0], parts[1], n)
+	}
+	os := make([][]occurrence, len(parts))
+	for i, part := range parts {
+		for _, p := range part {
+			os[i] = append(os[i], occurrence{first: p.First, last: p.Last})
+		}
+		slices.SortFunc(os[i], func(a, b occurrence) int { return cmp.Compare(a.first, b.first) })
+	}
+	found := false
+	placings(os, n, func([]occurrence) bool { found = true; return false })
+	return found
+}
+
+// pairNear is AreNear of two parts, which most have.
+func pairNear(a, b []Place, n int) bool {
+	byFirst := func(x, y Place) int { return cmp.Compare(x.First, y.First) }
+	if !slices.IsSortedFunc(a, byFirst) {
+		slices.SortFunc(a, byFirst)
+	}
+	if !slices.IsSortedFunc(b, byFirst) {
+		slices.SortFunc(b, byFirst)
+	}
+	return follows(a, b, n) || follows(b, a, n)
+}
+
+// follows says whether a place of b begins behind the beginning of one of a
+// and at most n words from its end. Of the places of b behind it, the next one
+// is nearest.
+func follows(a, b []Place, n int) bool {
+	j := 0
+	for _, p := range a {
+		for j < len(b) && b[j].First <= p.First {
+			j++
+		}
+		if j == len(b) {
+			return false
+		}
+		if b[j].First-p.Last <= n {
+			return true
+		}
+	}
+	return false
 }
 
 // A matching places the parts of a Near, no two beginning at the same position:

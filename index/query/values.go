@@ -149,7 +149,7 @@ func authors(line string) []string {
 func authorWords(line string) []string {
 	var words []string
 	for _, t := range textnorm.Analyze(nil, line) {
-		if !t.Bigram {
+		if !t.Beside() {
 			words = append(words, textnorm.Fold(line[t.Start:t.End]))
 		}
 	}

@@ -33,6 +33,7 @@ var rules = map[string][]string{
 	"extractors/textnorm": {},
 	"extractors/warc":     {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},
+	"extractors/retag":    {"pipeline", "pipeline/catalog", "extractors/tags", "index/query"},
 	"index":               {"pipeline", "index/query", "extractors/textnorm"},
 	"index/query":         {"pipeline", "extractors/textnorm"},
 	"alerts":              {"pipeline", "pipeline/catalog", "index/query", "alerts/notify"},

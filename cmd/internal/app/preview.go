@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/extractors/tags"
-	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
@@ -92,12 +92,16 @@ func (p previewer) Preview(ctx context.Context, e catalog.Entity, since time.Tim
 // candidates lists the articles that may mention the entity, newest first, and
 // how many there are, which is more where they are too many to list.
 func (p previewer) candidates(ctx context.Context, e catalog.Entity, since time.Time) (ids []string, total int, err error) {
-	queries := entityQueries(e)
+	queries := retag.Queries(e)
+	after := ""
+	if !since.IsZero() {
+		after = " after:" + since.UTC().Format(time.RFC3339)
+	}
 	for _, q := range queries {
-		if !since.IsZero() {
-			q = strings.TrimSpace(q + " after:" + since.UTC().Format(time.RFC3339))
+		res, err := p.archive.IDs(ctx, pipeline.IDsRequest{Query: strings.TrimSpace(q + after), Limit: previewIDs})
+		if _, broad := errors.AsType[*pipeline.QueryError](err); broad { // the beginning of a word that too many have
+			res, err = p.archive.IDs(ctx, pipeline.IDsRequest{Query: strings.TrimSpace(after), Limit: previewIDs})
 		}
-		res, err := p.archive.IDs(ctx, pipeline.IDsRequest{Query: q, Limit: previewIDs})
 		if err != nil {
 			return nil, 0, fmt.Errorf("candidates of entity %s: %w", e.ID, err)
 		}
@@ -120,50 +124,6 @@ func spread(ids []string, n int) []string {
 		out[i] = ids[i*len(ids)/n]
 	}
 	return out
-}
-
-// Shares of a query's limits that are used, so that a date has room.
-const (
-	queryLeaves = query.MaxLeaves - 10
-	queryBytes  = query.MaxBytes - 200
-)
-
-// entityQueries are queries that together find every article that mentions the
-// entity; the empty one finds all there are.
-func entityQueries(e catalog.Entity) []string {
-	alternatives, ok := tags.Searches(e)
-	if !ok {
-		return []string{""}
-	}
-	var queries, parts []string
-	leaves, size := 0, 0
-	flush := func() {
-		if len(parts) > 0 {
-			queries = append(queries, "("+strings.Join(parts, " OR ")+")")
-			parts, leaves, size = nil, 0, 0
-		}
-	}
-	for _, phrases := range alternatives {
-		var quoted []string
-		for _, p := range phrases {
-			quoted = append(quoted, quotePhrase(p))
-		}
-		part := strings.Join(quoted, " ")
-		if len(quoted) > 1 {
-			part = "(" + part + ")"
-		}
-		if leaves+len(quoted) > queryLeaves || size+len(part)+4 > queryBytes {
-			flush()
-		}
-		parts, leaves, size = append(parts, part), leaves+len(quoted), size+len(part)+4
-	}
-	flush()
-	return queries
-}
-
-// quotePhrase is a phrase as the query language has it.
-func quotePhrase(p string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p) + `"`
 }
 
 // testFailures runs the tests of entities that are to be saved, among all the

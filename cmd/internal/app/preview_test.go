@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 )
@@ -116,25 +115,5 @@ func TestPreviewIsBounded(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "c", "e"}, spread([]string{"a", "b", "c", "d", "e", "f"}, 3)); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// The queries of an entity, however many its names, are ones the index takes.
-func TestEntityQueries(t *testing.T) {
-	e := catalog.Entity{ID: "x", Name: "X", Kind: "person"}
-	for i := range catalog.MaxNames {
-		e.Names = append(e.Names, catalog.Name{Text: fmt.Sprintf(`Владимир "Вова" Путинов%c%c`, 'а'+i%32, 'а'+i/32)})
-	}
-	qs := entityQueries(e)
-	if len(qs) < 2 {
-		t.Errorf("%d queries", len(qs))
-	}
-	for _, q := range qs {
-		if _, err := query.Parse(q+" after:2015-12-16T00:00:00Z", time.Now()); err != nil {
-			t.Fatalf("%.200s: %v", q, err)
-		}
-	}
-	if qs := entityQueries(catalog.Entity{ID: "x", Kind: "product", Names: []catalog.Name{{Text: "1984"}}}); len(qs) != 1 || qs[0] != "" {
-		t.Errorf("of digits alone: %q, want all", qs)
 	}
 }

@@ -73,7 +73,9 @@ func (a *App) runMatched(ctx context.Context) error {
 		Pending:   256,
 		Exclusive: true,
 		Handle: func(_ context.Context, art pipeline.Article) ([]struct{}, error) {
-			if art.Revision == 1 && len(art.Entities()) > 0 {
+			// What it was told of before, it need not be told again.
+			old := art.Revision > 1 || art.Retagged != nil && art.Retagged.Decided
+			if !old && len(art.AsNews().Entities()) > 0 {
 				for _, feed := range art.Feeds {
 					a.poller.Matched(feed)
 				}
@@ -182,7 +184,7 @@ func (a *App) openStories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.stories = stories.New(a.lg, a.reg, published{a.node}, kv)
+	a.stories = stories.New(a.lg, a.reg, published{a.node}, remoteIndex{a.node}, kv)
 	return nil
 }
 
@@ -213,6 +215,17 @@ func (a *App) openIndex(context.Context) error {
 	if err != nil {
 		return err
 	}
+	replica, err := a.replica()
+	if err != nil {
+		return errors.Join(err, ix.Close())
+	}
+	ix.SetFloor(func(ctx context.Context) (uint64, error) {
+		seq, err := a.node.Settled(ctx, pipeline.StreamArticles, indexStage(replica))
+		if errors.Is(err, pipeline.ErrNotFound) { // it has not begun to read
+			return 0, nil
+		}
+		return seq, err
+	})
 	a.index = ix
 	a.onClose("index", func(context.Context) error { return ix.Close() })
 	return nil
@@ -225,7 +238,7 @@ func (a *App) runIndex(ctx context.Context) error {
 		return err
 	}
 	sink := pipeline.Sink[pipeline.Article]{
-		Name:      "index-" + replica,
+		Name:      indexStage(replica),
 		In:        pipeline.Articles,
 		Exclusive: true,
 		From:      a.index.From,
@@ -233,6 +246,9 @@ func (a *App) runIndex(ctx context.Context) error {
 	}
 	return sink.Run(ctx, a.node)
 }
+
+// indexStage is the name of a replica's stage.
+func indexStage(replica string) string { return "index-" + replica }
 
 // replica is the name of this process's index and pages. It is kept beside the
 // files: a process that starts again on them goes on with their consumer.

@@ -70,12 +70,29 @@ func (r remoteIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline
 	return call[pipeline.IDsRequest, pipeline.IDsResult](ctx, r.node, serviceIDs, req)
 }
 
+// ByKey is the article with the key, or pipeline.ErrNotFound. It asks for the
+// search and not for a service of its own, which works over any number of shards.
+func (r remoteIndex) ByKey(ctx context.Context, key string) (pipeline.Article, error) {
+	found, err := r.Search(ctx, pipeline.SearchRequest{Query: "key:" + key, Limit: 1})
+	if err != nil {
+		return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
+	}
+	if len(found.Hits) == 0 {
+		if len(found.Warnings) > 0 { // a part that did not answer may have it
+			return pipeline.Article{}, fmt.Errorf("article by key %s: %s", key, found.Warnings[0])
+		}
+		return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, pipeline.ErrNotFound)
+	}
+	return r.Article(ctx, found.Hits[0].ID)
+}
+
 // serveIndex offers the index to other processes until ctx is done.
-func serveIndex(ctx context.Context, node *jet.Node, ix *index.Index) error {
+func (a *App) serveIndex(ctx context.Context) error {
+	node, ix := a.node, a.index
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, node, serviceSearch, ix.Search) })
 	g.Go(func() error { return serve(ctx, node, serviceArticle, ix.Article) })
-	g.Go(func() error { return serve(ctx, node, serviceIDs, ix.IDs) })
+	g.Go(func() error { return serve(ctx, node, serviceIDs, localIndex{a}.IDs) })
 	g.Go(func() error {
 		return serve(ctx, node, serviceIndex, func(context.Context, struct{}) (web.IndexStatus, error) {
 			return indexStatus(ix), nil

@@ -93,7 +93,7 @@ func Analyzed(list []catalog.Entity) Tagger {
 }
 
 func terms(text string) []textnorm.Token {
-	return slices.DeleteFunc(textnorm.Analyze(nil, text), func(t textnorm.Token) bool { return t.Bigram })
+	return slices.DeleteFunc(textnorm.Analyze(nil, text), textnorm.Token.Beside)
 }
 
 // longest keeps, of mentions that overlap, the longer, then the first.

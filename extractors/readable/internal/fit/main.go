@@ -56,6 +56,7 @@ func main() {
 	out := flag.String("o", "extractors/readable/internal/content/model.json", "the model")
 	only := flag.Bool("measure", false, "fit nothing, measure the committed model")
 	written := flag.String("written", "extractors/readable/testdata/pages", "the pages written by hand")
+	lost := flag.Bool("losses", false, "show which kinds of blocks -folds has too much and too little of")
 	flag.StringVar(&shown, "show", "", "show what is wrong with the pages of this set")
 	flag.Parse()
 	pages, err := readabletest.Pages(os.Getenv("NEWSWATCH_CORPORA"))
@@ -88,8 +89,12 @@ func main() {
 			}
 		}
 		if *part < 0 {
-			t := joined(pages, texts)
+			all := joined(pages, texts)
+			t := table(pages, all)
 			fmt.Print(t)
+			if *lost {
+				fmt.Print(losses(pages, all))
+			}
 			if *benchmarks != "" {
 				if err := readabletest.WriteBetween(*benchmarks, "extraction folds", "```\n"+t+"```\n"); err != nil {
 					log.Fatal(err)
@@ -151,8 +156,8 @@ func fold(pages []readabletest.Page, k, parts int, dir string) map[string]string
 	return texts
 }
 
-// joined is the table of all folds.
-func joined(pages []readabletest.Page, folds []map[string]string) string {
+// joined are the texts of all folds.
+func joined(pages []readabletest.Page, folds []map[string]string) []string {
 	texts := make([]string, len(pages))
 	for i, p := range pages {
 		for _, f := range folds {
@@ -161,7 +166,7 @@ func joined(pages []readabletest.Page, folds []map[string]string) string {
 			}
 		}
 	}
-	return table(pages, texts)
+	return texts
 }
 
 func fitModel(pages []readabletest.Page) content.Model {

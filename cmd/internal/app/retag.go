@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/newswatch/newswatch/extractors/retag"
+	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
+)
+
+// openRetag makes what applies changed entities to the articles there are.
+func (a *App) openRetag(ctx context.Context) error {
+	if !a.opts.has(RoleExtract) {
+		return nil
+	}
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return err
+	}
+	var archive retag.Archive = remoteIndex{a.node}
+	if a.opts.has(RoleIndex) {
+		archive = localIndex{a}
+	}
+	a.retag = retag.New(a.lg, a.reg, a.node, kv, archive, func(ctx context.Context) (uint64, error) {
+		return a.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
+	})
+	return nil
+}
+
+// runRetag keeps the mentions of all articles those of the entities, in one
+// process at a time.
+func (a *App) runRetag(ctx context.Context) error {
+	return a.node.Hold(ctx, retag.Stage, func(ctx context.Context, _ uint64) error { return a.retag.Run(ctx) })
+}
+
+// localIndex is the index of this process as a [retag.Archive].
+type localIndex struct{ app *App }
+
+// IDs adds how far the index is to its answer. It is asked before: what came
+// meanwhile does no harm.
+func (l localIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
+	replica, err := l.app.replica()
+	if err != nil {
+		return pipeline.IDsResult{}, err
+	}
+	seq, err := l.app.node.Settled(ctx, pipeline.StreamArticles, indexStage(replica))
+	if err != nil && !errors.Is(err, pipeline.ErrNotFound) { // it is only about to begin
+		return pipeline.IDsResult{}, err
+	}
+	res, err := l.app.index.IDs(ctx, req)
+	res.Seq = seq
+	return res, err
+}
+
+func (l localIndex) Article(ctx context.Context, id string) (pipeline.Article, error) {
+	return l.app.index.Article(ctx, id)
+}
+
+// retagDesk is the retagger as the web and the command line see it.
+type retagDesk struct {
+	retag.Desk
+	catalog *catalog.Store
+}
+
+// Entity implements web.Retagger.
+func (d retagDesk) Entity(ctx context.Context, id string) (pipeline.RetagEntity, error) {
+	return d.Desk.Entity(ctx, id, d.catalog.Snapshot().Entity(id))
+}
+
+// passes are those over the archive that are not done.
+func (a *App) passes(ctx context.Context) []pipeline.RetagPass {
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return nil
+	}
+	all, err := retag.NewDesk(kv).Passes(ctx)
+	if err != nil {
+		a.lg.Debug("passes over the archive not read", "error", err)
+	}
+	return slices.DeleteFunc(all, func(p pipeline.RetagPass) bool { return p.State == pipeline.RetagDone })
+}

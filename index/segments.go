@@ -1,0 +1,246 @@
+package index
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// Search reads Bleve's segments itself and works with sets of documents as
+// bitmaps: Bleve's own searchers visit every hit one by one, with a virtual
+// call for each node of the query, and sort them all. What a segment gives is
+// only valid while its view is open, and never changed.
+
+// A view is a partition as it was at one moment. It is used by one goroutine at
+// a time, inside of guard.
+type view struct {
+	p        *partition
+	snapshot *scorch.IndexSnapshot
+	keeper   *keeper
+	segments []*segment
+	failed   atomic.Bool // it is gone on without
+}
+
+// A segment is one of a view's.
+type segment struct {
+	v     *view
+	raw   segmentapi.Segment
+	live  *roaring.Bitmap // documents that are not deleted
+	dicts map[string]segmentapi.TermDictionary
+	found map[any]*roaring.Bitmap // what was looked up, by termKey or node
+	dv    segmentapi.DocVisitState
+
+	places bool // whether eval looks at positions
+	spent  int  // positions looked at
+
+	// The hits. Those of sure match. Those of unplaced may, positions will tell;
+	// those of unread may, and only the article itself will tell.
+	sure, unplaced, unread *roaring.Bitmap
+	hidden                 *roaring.Bitmap // hits that collapsing folds into others; nil: none
+
+	ranked *roaring.Bitmap // the hits that have scores
+	scores []float64       // theirs, in that order
+}
+
+// open takes the view of the partition as it is now.
+func (v *view) open() error {
+	for v.snapshot == nil {
+		// There is none at the moment another index takes the place of this one.
+		var err error
+		if v.snapshot, err = v.p.currentSnapshot(); err != nil {
+			return err
+		}
+	}
+	for _, seg := range v.snapshot.Segments() {
+		live := seg.DocNumbersLive()
+		if live.IsEmpty() {
+			continue
+		}
+		v.segments = append(v.segments, &segment{
+			v: v, raw: seg.Segment(), live: live,
+			dicts: make(map[string]segmentapi.TermDictionary), found: make(map[any]*roaring.Bitmap),
+			sure: empty, unplaced: empty, unread: empty,
+		})
+	}
+	v.keeper.prune(v.p, v.segments)
+	return nil
+}
+
+func (v *view) close() error { return v.snapshot.Close() }
+
+// guard runs fn; a panic or a fault, which a damaged segment can cause, is an
+// error.
+func (v *view) guard(fn func() error) error {
+	if err := v.p.guard(fn); err != nil {
+		return fmt.Errorf("search partition %s: %w", v.p.name, err)
+	}
+	return nil
+}
+
+// count is how many hits there are and how many of them are not sure.
+func (v *view) count() (all, unsure int) {
+	for _, s := range v.segments {
+		unsure += int(s.unplaced.GetCardinality() + s.unread.GetCardinality())
+		all += int(s.sure.GetCardinality())
+	}
+	return all + unsure, unsure
+}
+
+func (s *segment) dictionary(field string) (segmentapi.TermDictionary, error) {
+	if d, ok := s.dicts[field]; ok {
+		return d, nil
+	}
+	d, err := s.raw.Dictionary(field)
+	if err != nil {
+		return nil, fmt.Errorf("dictionary of %s: %w", field, err)
+	}
+	s.dicts[field] = d
+	return d, nil
+}
+
+func (s *segment) list(field, term string) (segmentapi.PostingsList, error) {
+	d, err := s.dictionary(field)
+	if err != nil {
+		return nil, err
+	}
+	return d.PostingsList([]byte(term), nil, nil)
+}
+
+// empty is the set of no documents. It is never changed.
+var empty = roaring.New()
+
+type termKey struct{ field, term string }
+
+// docs is the documents with the term, deleted ones among them. It is not to
+// be changed.
+func (s *segment) docs(field, term string) (*roaring.Bitmap, error) {
+	key := termKey{field, term}
+	if b, ok := s.found[key]; ok {
+		return b, nil
+	}
+	l, err := s.list(field, term)
+	if err != nil {
+		return nil, err
+	}
+	b := bitmap(l)
+	s.found[key] = b
+	return b, nil
+}
+
+func bitmap(l segmentapi.PostingsList) *roaring.Bitmap {
+	if l.Count() == 0 {
+		return empty
+	}
+	it, ok := l.Iterator(false, false, false, nil).(segmentapi.OptimizablePostingsIterator)
+	if !ok {
+		return empty
+	}
+	if n, one := it.DocNum1Hit(); one {
+		return roaring.BitmapOf(uint32(n))
+	}
+	if b := it.ActualBitmap(); b != nil {
+		return b
+	}
+	return empty
+}
+
+// id is the document's id.
+func (s *segment) id(doc uint32) (string, error) {
+	b, err := s.raw.DocID(uint64(doc))
+	return string(b), err
+}
+
+// stored is what is stored of the document's article.
+func (s *segment) stored(doc uint32) (article []byte, err error) {
+	err = s.raw.VisitStoredFields(uint64(doc), func(field string, _ byte, value []byte, _ []uint64) bool {
+		if field != fieldArticle {
+			return true
+		}
+		article = append(article, value...) // value lives no longer than this call
+		return false
+	})
+	if err == nil && article == nil {
+		err = pipeline.ErrNotFound
+	}
+	return article, err
+}
+
+// values calls fn with the document's values of a field that is kept as doc
+// values.
+func (s *segment) values(doc uint32, fields []string, fn func(field string, value []byte)) error {
+	dv, ok := s.raw.(segmentapi.DocValueVisitable)
+	if !ok {
+		return fmt.Errorf("a %T keeps no values", s.raw)
+	}
+	var err error
+	s.dv, err = dv.VisitDocValues(uint64(doc), fields, fn, s.dv)
+	return err
+}
+
+// terms calls fn with the field's terms t, from ≤ t < to, and their documents.
+// An empty to is no end.
+func (s *segment) terms(field, from, to string, fn func(term string, docs *roaring.Bitmap) error) error {
+	d, err := s.dictionary(field)
+	if err != nil {
+		return err
+	}
+	var start, end []byte
+	if from != "" {
+		start = []byte(from)
+	}
+	if to != "" {
+		end = []byte(to)
+	}
+	var it segmentapi.DictionaryIterator
+	if o, ok := d.(interface {
+		AutomatonIteratorOmitCount(a segmentapi.Automaton, start, end []byte) segmentapi.DictionaryIterator
+	}); ok {
+		it = o.AutomatonIteratorOmitCount(nil, start, end)
+	} else {
+		it = d.AutomatonIterator(nil, start, end)
+	}
+	for {
+		e, err := it.Next()
+		if err != nil || e == nil {
+			return err
+		}
+		l, err := d.PostingsList([]byte(e.Term), nil, nil)
+		if err != nil {
+			return err
+		}
+		if err := fn(e.Term, bitmap(l)); err != nil {
+			return err
+		}
+	}
+}
+
+// candidates is the hits, those not sure among them, but for those hidden.
+func (s *segment) candidates() *roaring.Bitmap {
+	b := s.sure
+	for _, more := range []*roaring.Bitmap{s.unplaced, s.unread} {
+		if !more.IsEmpty() {
+			b = roaring.Or(b, more)
+		}
+	}
+	if s.hidden != nil {
+		b = roaring.AndNot(b, s.hidden)
+	}
+	return b
+}
+
+// each32 calls fn with the documents, many at a time.
+func each32(docs *roaring.Bitmap, fn func(docs []uint32)) {
+	var buf [1024]uint32
+	for it := docs.ManyIterator(); ; {
+		n := it.NextMany(buf[:])
+		if n == 0 {
+			return
+		}
+		fn(buf[:n])
+	}
+}
