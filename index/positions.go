@@ -50,9 +50,7 @@ func (p *positions) in(doc uint32) ([]int, error) {
 	if p.end || p.posting.Number() != uint64(doc) {
 		return nil, nil
 	}
-	for _, l := range p.posting.Locations() {
-		p.at = append(p.at, int(l.Pos()))
-	}
+	p.at = appendPlaces(p.at, p.posting)
 	p.s.spent += len(p.at)
 	return p.at, nil
 }

@@ -17,7 +17,7 @@ import (
 // closedNews is the folder of an index with three partitions, and its stream.
 func closedNews(t testing.TB, n int) (dir string, stream []pipeline.Stored[pipeline.Article]) {
 	t.Helper()
-	stream = news(n)
+	stream = months(n)
 	dir = t.TempDir()
 	ix := openWith(t, unmerged(Config{Dir: dir}))
 	for part := range slices.Chunk(stream, 30) {
