@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/newswatch/newswatch/index/query"
@@ -159,7 +160,7 @@ func switches(st searchState) []switchView {
 		order.Choices = append(order.Choices, choiceView{o[1], to.url(), o[0] == cmp.Or(st.Sort, pipeline.SortNewest)})
 	}
 	fold := switchView{Label: "Show", Name: "collapse"}
-	for _, o := range [][2]string{{"none", "every article"}, {"copies", "copies folded"}, {"stories", "one per story"}} {
+	for _, o := range [][2]string{{"none", "all"}, {"copies", "no copies"}, {"stories", "stories"}} {
 		to := st
 		to.Collapse, to.Cursor = o[0], ""
 		fold.Choices = append(fold.Choices, choiceView{o[1], to.url(), o[0] == cmp.Or(st.Collapse, "copies")})
@@ -231,14 +232,19 @@ func problemText(p *problem) string {
 	return p.Detail
 }
 
-// placeOf cuts the query at the byte where it went wrong; the rune there, if
-// any, stands by itself.
+// placeOf cuts the query at the byte where it went wrong; the word or the sign
+// there, if any, stands by itself.
 func placeOf(q string, pos int) *queryPlace {
 	pos = min(max(pos, 0), len(q))
 	for pos > 0 && pos < len(q) && !utf8.RuneStart(q[pos]) {
 		pos--
 	}
-	_, n := utf8.DecodeRuneInString(q[pos:])
+	r, n := utf8.DecodeRuneInString(q[pos:])
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if n = strings.IndexFunc(q[pos:], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`()"`, r) }); n < 0 {
+			n = len(q) - pos
+		}
+	}
 	return &queryPlace{Before: q[:pos], At: q[pos : pos+n], After: q[pos+n:]}
 }
 

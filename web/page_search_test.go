@@ -103,7 +103,7 @@ func TestHoursAreAskedFor(t *testing.T) {
 		if w.searched.Interval != want || !w.searched.Timeline {
 			t.Errorf("%s: asked for intervals of %q, want %q", path, w.searched.Interval, want)
 		}
-		if got := strings.Contains(text(p.one(t, "main")), "per hour of UTC"); got != (want == "hour") {
+		if got := strings.Contains(text(p.one(t, "main")), "per hour,"); got != (want == "hour") {
 			t.Errorf("%s: hours shown: %v", path, got)
 		}
 	}
@@ -134,24 +134,24 @@ func TestSwitchInBrowser(t *testing.T) {
 				}
 			}
 			follow(t, tab, chromedp.Navigate(srv.URL+"/"))
-			expect("6 articles", "copies folded", "newest")
-			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="every article"]`))
+			expect("6 articles", "no copies", "newest")
+			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="all"]`))
 			all := read(t, tab, chromedp.TextContent(chromedp.CSS(".sum strong")))
-			expect(count(len(w.articles), "article", "articles"), "every article", "newest")
+			expect(count(len(w.articles), "article", "articles"), "all", "newest")
 			follow(t, tab, chromedp.Click(`//span[@data-name="sort"]/a[.="best match"]`))
-			expect(all, "every article", "best match")
-			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="one per story"]`))
-			expect("", "one per story", "best match")
+			expect(all, "all", "best match")
+			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="stories"]`))
+			expect("", "stories", "best match")
 			if got := read(t, tab, chromedp.TextContent(chromedp.CSS(".sum strong"))); !strings.HasSuffix(got, "stories") {
 				t.Errorf("%q, want stories", got)
 			}
 			follow(t, tab, chromedp.SendKeys(chromedp.ID("q"), "huawei"+kb.Enter))
-			expect("", "one per story", "best match")
+			expect("", "stories", "best match")
 			if at := read(t, tab, chromedp.Location()); !strings.Contains(at, "collapse=stories") || !strings.Contains(at, "sort=relevance") || !strings.Contains(at, "q=huawei") {
 				t.Errorf("asked at %s", at)
 			}
-			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="copies folded"]`))
-			expect("", "copies folded", "best match")
+			follow(t, tab, chromedp.Click(`//span[@data-name="collapse"]/a[.="no copies"]`))
+			expect("", "no copies", "best match")
 		})
 	}
 }

@@ -459,7 +459,7 @@ func TestTimeline(t *testing.T) {
 func TestTimelineOfHours(t *testing.T) {
 	hour := func(n int) time.Time { return time.Date(2015, 12, 16, n, 0, 0, 0, time.UTC) }
 	v := timeline([]pipeline.TimeCount{{T: hour(3), Count: 1}, {T: hour(30), Count: 2}}, searchState{}, true)
-	if v.Unit != "hour" || v.First != "16 Dec 2015 03:00" || v.Last != "17 Dec 2015 06:00" || v.ViewBox != "0 0 280 60" {
+	if v.Unit != "hour" || v.First != "16 Dec, 03:00" || v.Last != "17 Dec, 06:00" || v.ViewBox != "0 0 280 60" {
 		t.Errorf("%+v", v)
 	}
 	if b := v.Bars[1]; b.Label != "17 Dec 2015 06:00: 2 articles" || b.URL != "/?from=2015-12-17T06%3A00%3A00Z&to=2015-12-17T07%3A00%3A00Z" {

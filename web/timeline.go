@@ -46,9 +46,9 @@ func timeline(counts []pipeline.TimeCount, st searchState, byHour bool) *timelin
 		return nil
 	}
 	slices.SortFunc(counts, func(a, b pipeline.TimeCount) int { return a.T.Compare(b.T) })
-	one, form, link := 24*time.Hour, "2 Jan 2006", time.DateOnly
+	one, form, edge, link := 24*time.Hour, "2 Jan 2006", "2 Jan 2006", time.DateOnly
 	if byHour {
-		one, form, link = time.Hour, "2 Jan 2006 15:04", time.RFC3339
+		one, form, edge, link = time.Hour, "2 Jan 2006 15:04", "2 Jan, 15:04", time.RFC3339
 	}
 	first, last := counts[0].T.UTC().Truncate(one), counts[len(counts)-1].T.UTC().Truncate(one)
 	units := int(last.Sub(first)/one) + 1
@@ -72,7 +72,7 @@ func timeline(counts []pipeline.TimeCount, st searchState, byHour bool) *timelin
 	}
 	v := &timelineView{
 		ViewBox: "0 0 " + strconv.Itoa(len(bars)*barPitch) + " " + strconv.Itoa(barHeight),
-		Unit:    unit, First: first.Format(form), Last: last.Format(form),
+		Unit:    unit, First: first.Format(edge), Last: last.Format(edge),
 		Peak: number(peak),
 	}
 	for i, n := range bars {
