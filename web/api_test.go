@@ -103,7 +103,7 @@ func keys(v any) []string { return slices.Sorted(maps.Keys(v.(map[string]any))) 
 func TestSearchFields(t *testing.T) {
 	w := newWorld(t)
 	s := serverOf(t, w.deps(), Config{})
-	v := asJSON(t, get(s, "/api/v1/search?q=huawei&limit=2&facets=source,lang,country,entity,tag,day&interval=hour&sort=oldest&collapse=stories&from=2015-01-01&to=2015-12-17T00:00:00Z"), 200)
+	v := asJSON(t, get(s, "/api/v1/search?q=huawei&limit=1&facets=source,lang,country,entity,tag,day&interval=hour&sort=oldest&collapse=stories&from=2015-01-01&to=2015-12-17T00:00:00Z"), 200)
 	if diff := cmp.Diff([]string{"facets", "hits", "next_cursor", "timeline", "took_ms", "total", "total_exact", "warnings"}, keys(v)); diff != "" {
 		t.Error(diff)
 	}
@@ -121,7 +121,7 @@ func TestSearchFields(t *testing.T) {
 		t.Error(diff)
 	}
 	want := pipeline.SearchRequest{
-		Query: "huawei", Limit: 2, Sort: "oldest", Collapse: "stories", Facets: []string{"source", "lang", "country", "entity", "tag"}, Timeline: true, Interval: "hour",
+		Query: "huawei", Limit: 1, Sort: "oldest", Collapse: "stories", Facets: []string{"source", "lang", "country", "entity", "tag"}, Timeline: true, Interval: "hour",
 		From: time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2015, 12, 17, 0, 0, 0, 0, time.UTC),
 	}
 	if diff := cmp.Diff(want, w.searched); diff != "" {

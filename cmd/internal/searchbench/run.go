@@ -67,7 +67,7 @@ func runOne(ctx context.Context, log *slog.Logger, o Options, corpus *Corpus, n 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, ix.Close()) }()
-	r.Queries, err = Queries(ctx, ix, corpus, n, o.Rounds, o.Progress)
+	r.Queries, err = Queries(ctx, Newswatch(ix), corpus, n, o.Rounds, o.Progress)
 	return r, err
 }
 
@@ -88,7 +88,7 @@ func build(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, dir str
 	if ix, err = OpenIndex(log, dir); err != nil {
 		return b, err
 	}
-	b, err = Build(ctx, ix, corpus, n, progress)
+	b, err = Build(ctx, Newswatch(ix), corpus, n, progress)
 	if err = errors.Join(err, ix.Close()); err != nil {
 		return b, err
 	}
