@@ -171,8 +171,9 @@ type run struct {
 
 // known is what is remembered of an entity as it is applied.
 type known struct {
-	digest string
-	kept   bool
+	digest  string
+	version string // of the catalog's entity when it was last compared
+	kept    bool
 }
 
 // Run works until ctx is done. The caller holds the lease.
@@ -261,10 +262,17 @@ func (w *run) compare(ctx context.Context) error {
 	there := make(map[string]bool, len(m.Entities()))
 	for _, e := range m.Entities() {
 		there[e.ID] = true
-		e = definition(e)
-		if k, ok := w.entities[e.ID]; !ok || k.kept || k.digest != digest(e) {
-			items = append(items, item{ID: e.ID, New: &e})
+		k, ok := w.entities[e.ID]
+		if ok && !k.kept && e.Version != "" && e.Version == k.version {
+			continue
 		}
+		k.version = e.Version
+		e = definition(e)
+		if !ok || k.kept || k.digest != digest(e) {
+			items = append(items, item{ID: e.ID, New: &e})
+			continue
+		}
+		w.entities[e.ID] = k
 	}
 	var kept []string
 	for id, k := range w.entities {
