@@ -447,3 +447,58 @@ func history(t *testing.T, seed uint64) {
 	}
 	t.Logf("seed %d: %d changes, %d articles, %d mentions", seed, changes, len(ids.IDs), tagged)
 }
+
+// Changes that come close to each other make one pass; what bears on no mention
+// makes none, and neither does the first start.
+func TestChangesAreJoined(t *testing.T) {
+	w := newWorld(t)
+	named := func(n int) *tags.Matcher {
+		var es []catalog.Entity
+		for i := range n {
+			name := fmt.Sprintf("Name%d", i)
+			es = append(es, catalog.Entity{ID: fmt.Sprintf("e%04d", i), Name: name, Kind: "organization", Names: []catalog.Name{{Text: name}}})
+		}
+		m, _ := tags.Compile(es)
+		return m
+	}
+	l := w.live(named(10), 1<<40)
+	defer func() { l.stop() }()
+	since := func() bool { _, err := w.kv.Get(t.Context(), "retag.since"); return err == nil }
+	w.eventually("begun", since)
+	w.calm()
+	desk := retag.NewDesk(w.kv)
+	passes := func() (counts []int) {
+		all, err := desk.Passes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			counts = append(counts, p.Count)
+		}
+		return counts
+	}
+	if got := passes(); len(got) != 0 {
+		t.Errorf("passes over %v entities at the first start, want none", got)
+	}
+	for n := 20; n <= 700; n += 170 {
+		l.r.SetMatcher(named(n))
+	}
+	w.eventually("applied", func() bool {
+		e, err := desk.Entity(t.Context(), "e0699", nil)
+		return err == nil && !e.Applied.IsZero()
+	})
+	w.calm()
+	if diff := gocmp.Diff([]int{190, 500}, passes()); diff != "" {
+		t.Errorf("entities of the passes (-want +got):\n%s", diff)
+	}
+	l.r.SetMatcher(named(700)) // as it was
+	l.stop()
+	l = w.live(named(700), 1<<40)
+	w.calm()
+	if got := passes(); len(got) != 2 {
+		t.Errorf("passes over %v entities after a restart without a change, want the two", got)
+	}
+	if e, err := desk.Entity(t.Context(), "nobody", nil); !errors.Is(err, pipeline.ErrNotFound) {
+		t.Errorf("an entity that is not there: %+v, %v", e, err)
+	}
+}

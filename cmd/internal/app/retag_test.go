@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/web"
 )
 
 const (
@@ -150,6 +151,30 @@ func TestRetagAlerts(t *testing.T) {
 	if code := r.do("POST", "/api/v1/retag", `{"entities":["nobody"]}`, nil); code != http.StatusNotFound {
 		t.Errorf("an entity that is not there: %d", code)
 	}
+}
+
+// The index may be in another process.
+func TestRetagAcrossProcesses(t *testing.T) {
+	r := runApp(t, t.TempDir(), func(o *Options) {
+		o.Config.NATS.Listen = "127.0.0.1:0"
+		o.Config.Roles = []string{RoleFetch, RoleExtract, RoleStories, RoleAlerts, RoleWeb}
+	})
+	other := runApp(t, t.TempDir(), func(o *Options) {
+		o.Config.NATS.URL = r.app.node.ClientURL()
+		o.Config.Roles = []string{RoleIndex}
+		o.Config.Web.Listen = ""
+	})
+	defer other.stop() // first
+	r.load(yandex1+yandex2, false)
+	eventually(t, "two articles searchable", func() bool {
+		st, err := call[struct{}, web.IndexStatus](t.Context(), r.app.node, serviceIndex, struct{}{})
+		return err == nil && st.Documents == 2
+	})
+	r.entity("yandex", "organization", "Yandex", "Яндекс")
+	if e := r.applied("yandex"); e.Changed != 2 {
+		t.Errorf("applied: %+v, want 2 articles changed", e)
+	}
+	eventually(t, "Yandex in the archive", func() bool { return r.search("entity:yandex").Total == 2 })
 }
 
 // The tags of a deleted entity stay where that is said, whatever else is tagged,
