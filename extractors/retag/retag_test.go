@@ -36,6 +36,8 @@ type world struct {
 	kv   pipeline.KV
 	lg   *slog.Logger // of the retagger
 
+	taking atomic.Bool // the index takes all articles
+
 	mu   sync.Mutex
 	news map[string][]string // by key: the mentions that alerts were decided by, each time
 }
@@ -65,7 +67,14 @@ func newWorld(t *testing.T) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := pipeline.Sink[pipeline.Article]{Name: stageIndex, In: pipeline.Articles, Exclusive: true, MaxWait: 20 * time.Millisecond, Write: ix.Write}.Run(ctx, node)
+		write := func(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) {
+			if slices.ContainsFunc(batch, func(s pipeline.Stored[pipeline.Article]) bool { return refused(s.Value.Key) && !w.taking.Load() }) {
+				done(pipeline.Permanent("refused", errors.New("as the test wants")))
+				return
+			}
+			ix.Write(ctx, batch, done)
+		}
+		err := pipeline.Sink[pipeline.Article]{Name: stageIndex, In: pipeline.Articles, Exclusive: true, MaxWait: 20 * time.Millisecond, Write: write}.Run(ctx, node)
 		if err != nil {
 			t.Errorf("index: %v", err)
 		}
@@ -115,9 +124,22 @@ func (w *world) Article(ctx context.Context, id string) (pipeline.Article, error
 	return w.ix.Article(ctx, id)
 }
 
-func (w *world) decidedUpTo(ctx context.Context) (uint64, error) {
+func (w *world) Decided(ctx context.Context) (uint64, error) {
 	return w.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
 }
+
+// SetAside has the index set some articles aside, see [refused].
+func (w *world) SetAside(ctx context.Context) (keys []string, err error) {
+	letters, _, err := w.node.DeadLetters(ctx, "", 1000, stageIndex, "")
+	for _, d := range letters {
+		keys = append(keys, d.Key)
+	}
+	return keys, err
+}
+
+// refused are articles that the index does not take the first time: they become
+// dead letters, and are replayed at the end.
+func refused(key string) bool { return key[0] == '7' }
 
 func (w *world) settled(stage string) uint64 {
 	seq, err := w.node.Settled(w.t.Context(), pipeline.StreamArticles, stage)
@@ -223,7 +245,7 @@ func (w *world) live(m *tags.Matcher, writes int64) *life {
 	left := new(atomic.Int64)
 	left.Store(writes)
 	dying := mortal{w.node, w.kv, left}
-	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, dying, w, w.decidedUpTo)}
+	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, dying, w, w)}
 	l.r.SetListed(30) // several pages
 	l.r.SetMatcher(m)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -409,6 +431,24 @@ func history(t *testing.T, seed uint64) {
 	l = w.live(m, 1<<40)
 	close(stop)
 	<-stopped
+	w.calm()
+	w.taking.Store(true) // and what was set aside is replayed
+	letters, _, err := w.node.DeadLetters(t.Context(), "", 1000, stageIndex, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(letters) == 0 {
+		t.Error("nothing was set aside: the test tests less than it says")
+	}
+	for _, d := range letters {
+		if err := w.node.ReplayDead(t.Context(), d.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.eventually("all in the index", func() bool {
+		ids, err := w.ix.IDs(t.Context(), pipeline.IDsRequest{Limit: 1})
+		return err == nil && ids.Total == old+len(keys)
+	})
 	w.calm()
 	l.stop()
 
