@@ -36,7 +36,9 @@ type world struct {
 	kv   pipeline.KV
 	lg   *slog.Logger // of the retagger
 
-	taking atomic.Bool // the index takes all articles
+	taking    atomic.Bool  // the index takes all articles
+	indexLag  atomic.Int64 // milliseconds that a batch of the index takes
+	alertsLag atomic.Int64 // and an article, of alerts
 
 	mu   sync.Mutex
 	news map[string][]string // by key: the mentions that alerts were decided by, each time
@@ -72,6 +74,7 @@ func newWorld(t *testing.T) *world {
 				done(pipeline.Permanent("refused", errors.New("as the test wants")))
 				return
 			}
+			time.Sleep(time.Duration(w.indexLag.Load()) * time.Millisecond)
 			ix.Write(ctx, batch, done)
 		}
 		err := pipeline.Sink[pipeline.Article]{Name: stageIndex, In: pipeline.Articles, Exclusive: true, MaxWait: 20 * time.Millisecond, Write: write}.Run(ctx, node)
@@ -80,7 +83,7 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	running.Go(func() {
-		err := pipeline.Stage[pipeline.Article, struct{}]{Name: stageAlerts, In: pipeline.Articles, Exclusive: true, Workers: 2, Handle: w.decide}.Run(ctx, node)
+		err := pipeline.Stage[pipeline.Article, struct{}]{Name: stageAlerts, In: pipeline.Articles, Exclusive: true, Workers: 2, Pending: 2, Handle: w.decide}.Run(ctx, node)
 		if err != nil {
 			t.Errorf("alerts: %v", err)
 		}
@@ -100,6 +103,7 @@ func (w *world) decide(_ context.Context, a pipeline.Article) ([]struct{}, error
 	if rand.IntN(10) == 0 { // they may be behind
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 	}
+	time.Sleep(time.Duration(w.alertsLag.Load()) * time.Millisecond)
 	if a.Retagged != nil && a.Retagged.Decided {
 		return nil, nil
 	}
@@ -172,6 +176,19 @@ func (w *world) eventually(what string, ok func() bool) {
 	}
 	passes, _ := retag.NewDesk(w.kv).Passes(w.t.Context())
 	w.t.Fatalf("%s: not within a minute; stream %d, retag %d, index %d, passes %+v", what, w.last(), w.settled(retag.Stage), w.settled(stageIndex), passes)
+}
+
+// idle waits until no pass is under way, and the tail is at the end.
+func (w *world) idle() {
+	w.t.Helper()
+	time.Sleep(450 * time.Millisecond) // longer than changes are gathered
+	w.eventually("idle", func() bool {
+		passes, err := retag.NewDesk(w.kv).Passes(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return !slices.ContainsFunc(passes, func(p pipeline.RetagPass) bool { return p.State != pipeline.RetagDone }) && w.settled(retag.Stage)+3 >= w.last()
+	})
 }
 
 // calm waits until nothing is under way any more.
@@ -370,37 +387,39 @@ func history(t *testing.T, seed uint64) {
 	// A press that tags with entities that may be old, and changes articles
 	// that it has read a while ago, as the stages before do.
 	press := rand.New(rand.NewPCG(seed, 6))
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	pm := m
 	var keys []string
+	issue := func() {
+		n := old + len(keys)
+		a := article(press, n)
+		a.Mentions, a.Catalog = fresh(pm, &a), pm.Version()
+		if len(keys) > 0 && press.IntN(3) == 0 {
+			prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.ArticleSubject(keys[press.IntN(len(keys))]))
+			if err != nil {
+				t.Errorf("last: %v", err)
+				return
+			}
+			time.Sleep(time.Duration(press.IntN(5)) * time.Millisecond)
+			a = prev
+			a.Feeds = append(a.Feeds, fmt.Sprint(n))
+		} else {
+			keys = append(keys, a.Key)
+			original[a.Key] = shown(a.Mentions)
+		}
+		if _, err := pipeline.Articles.Publish(t.Context(), w.node, a); err != nil {
+			t.Errorf("publish: %v", err)
+		}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		pm := m
-		for n := old; ; n++ {
+		for {
 			select {
 			case <-stop:
 				return
 			case pm = <-catalogs:
-				continue
-			case <-time.After(time.Duration(press.IntN(8)) * time.Millisecond):
-			}
-			a := article(press, n)
-			a.Mentions, a.Catalog = fresh(pm, &a), pm.Version()
-			if len(keys) > 0 && press.IntN(3) == 0 {
-				prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.ArticleSubject(keys[press.IntN(len(keys))]))
-				if err != nil {
-					t.Errorf("last: %v", err)
-					return
-				}
-				time.Sleep(time.Duration(press.IntN(5)) * time.Millisecond)
-				a = prev
-				a.Feeds = append(a.Feeds, fmt.Sprint(n))
-			} else {
-				keys = append(keys, a.Key)
-				original[a.Key] = shown(a.Mentions)
-			}
-			if _, err := pipeline.Articles.Publish(t.Context(), w.node, a); err != nil {
-				t.Errorf("publish: %v", err)
-				return
+			case <-time.After(time.Duration(press.IntN(20)) * time.Millisecond):
+				issue()
 			}
 		}
 	}()
@@ -408,13 +427,16 @@ func history(t *testing.T, seed uint64) {
 	l := w.live(m, 1<<40)
 	w.eventually("begun", func() bool { return w.settled(retag.Stage) > 0 })
 	changes := 0
-	for range 40 {
-		time.Sleep(time.Duration(rng.IntN(150)) * time.Millisecond)
+	change := func() {
+		m = compile(es)
+		l.r.SetMatcher(m)
+		changes++
+	}
+	for i := range 40 {
+		time.Sleep(time.Duration(rng.IntN(100)) * time.Millisecond)
 		if rng.IntN(3) > 0 {
 			es = entities(rng, es)
-			m = compile(es)
-			l.r.SetMatcher(m)
-			changes++
+			change()
 			if rng.IntN(2) == 0 { // or the press does not hear of it yet
 				select {
 				case catalogs <- m:
@@ -422,15 +444,40 @@ func history(t *testing.T, seed uint64) {
 				}
 			}
 		}
-		if rng.IntN(4) == 0 {
+		switch {
+		case i%15 == 14: // what has come so far is done with
 			l.stop()
-			l = w.live(m, rng.Int64N(60))
+			l = w.live(m, 1<<40)
+			w.idle()
+		case rng.IntN(4) == 0:
+			l.stop()
+			l = w.live(m, rng.Int64N(100))
 		}
 	}
 	l.stop()
 	l = w.live(m, 1<<40)
+	w.idle()
 	close(stop)
 	<-stopped
+
+	// The tail is through with articles that the index and alerts have not seen,
+	// and entities change; then articles come that know nothing of that.
+	w.indexLag.Store(4000)
+	w.alertsLag.Store(50)
+	for range 12 {
+		issue()
+	}
+	end := w.last()
+	w.eventually("the tail is through", func() bool { return w.settled(retag.Stage) >= end })
+	es = slices.Clone(es[min(1, len(es)):])
+	es = append(es, catalog.Entity{ID: "e9", Name: "e9", Kind: "topic", Names: []catalog.Name{{Text: "said"}}})
+	change()
+	w.indexLag.Store(0)
+	w.idle()
+	for range 12 {
+		issue()
+	}
+	w.alertsLag.Store(0)
 	w.calm()
 	w.taking.Store(true) // and what was set aside is replayed
 	letters, _, err := w.node.DeadLetters(t.Context(), "", 1000, stageIndex, "")
