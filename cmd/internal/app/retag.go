@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/jet"
 )
 
 // openRetag makes what applies changed entities to the articles there are.
@@ -23,10 +25,35 @@ func (a *App) openRetag(ctx context.Context) error {
 	if a.opts.has(RoleIndex) {
 		archive = localIndex{a}
 	}
-	a.retag = retag.New(a.lg, a.reg, a.node, kv, archive, func(ctx context.Context) (uint64, error) {
-		return a.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
-	})
+	a.retag = retag.New(a.lg, a.reg, a.node, kv, archive, fates{a.node})
 	return nil
+}
+
+// fates is what became of articles, as the bus knows it.
+type fates struct{ node *jet.Node }
+
+// Decided implements retag.Fates.
+func (f fates) Decided(ctx context.Context) (uint64, error) {
+	return f.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
+}
+
+// SetAside implements retag.Fates.
+func (f fates) SetAside(ctx context.Context) (keys []string, err error) {
+	for after := ""; ; {
+		letters, next, err := f.node.DeadLetters(ctx, after, 1000, "", "")
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range letters {
+			if d.Stream == pipeline.StreamArticles && strings.HasPrefix(d.Stage, indexStage("")) && !slices.Contains(keys, d.Key) {
+				keys = append(keys, d.Key)
+			}
+		}
+		if next == "" {
+			return keys, nil
+		}
+		after = next
+	}
 }
 
 // runRetag keeps the mentions of all articles those of the entities, in one
