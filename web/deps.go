@@ -101,6 +101,9 @@ type KeptBody struct {
 // that there are none.
 type Yields interface {
 	Yield(ctx context.Context, source string) (YieldStatus, error)
+	// Collapsed is why, in words, of each source whose pages give far less text
+	// than they used to.
+	Collapsed(ctx context.Context) (map[string]string, error)
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.
