@@ -43,9 +43,9 @@ type Deps struct {
 	// in the order of the entities. Nil: they are not run.
 	Tests func(entities []catalog.Entity) [][]pipeline.TestFailure
 
-	// Discover finds the feeds of a site; private: it may be on a private
-	// network. Its error is of asking at all, not of the site.
-	Discover func(ctx context.Context, url string, private bool) (Discovery, error)
+	// Discover finds the feeds of a site, which is asked as the source says. Its
+	// error is of asking at all, not of the site.
+	Discover func(ctx context.Context, url string, src catalog.Source) (Discovery, error)
 	Hook     *Hook // nil: nobody calls
 
 	Status func(ctx context.Context) (Status, error)
