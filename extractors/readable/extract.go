@@ -7,7 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
@@ -87,17 +89,67 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 
 // describe sets everything but the text.
 func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
-	p.Site = line(cmp.Or(g.ld.site, g.meta["og:site_name"], g.meta["application-name"]))
+	p.Site = g.site()
 	p.Title = g.chooseTitle(opt.Title, p.Site)
 	p.Author = g.author(p.Site)
 	p.Summary = line(cmp.Or(g.first("og:description", "description", "twitter:description"), g.ld.summary))
-	p.Section = cmp.Or(g.first("article:section"), line(g.ld.section))
-	p.Lang = primary(cmp.Or(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
-	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
-	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
+	p.Section = cmp.Or(section(g.first("article:section")), section(line(g.ld.section)))
+	for _, tag := range []string{g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang} {
+		p.Lang = cmp.Or(p.Lang, primary(tag))
+	}
+	p.Canonical = cmp.Or(g.canonical(opt.URL, g.canon), g.canonical(opt.URL, g.meta["og:url"]))
+	for _, ref := range []string{g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]} {
+		p.Image = cmp.Or(p.Image, g.absolute(opt.URL, ref))
+	}
 	p.AMP = g.absolute(opt.URL, g.amp)
 	p.Paywall = g.paid()
 	g.dates(p, opt)
+}
+
+// platforms publish what others write: their name is no site's.
+var platforms = []string{"Blogger", "WordPress.com", "Medium", "Substack", "Tumblr", "LiveJournal"}
+
+// site is the name that the site gives itself.
+func (g *gathered) site() string {
+	for _, name := range []string{g.ld.site, g.meta["og:site_name"], g.meta["application-name"]} {
+		if name = line(name); name != "" && !slices.Contains(platforms, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// section is the section named in a text: the first, where that is a list as
+// some sites make of all the tags of an article.
+func section(s string) string {
+	first, rest, found := strings.Cut(s, ",")
+	if found && (strings.Contains(rest, ",") || !strings.HasPrefix(rest, " ")) {
+		s = first
+	}
+	s = strings.TrimSpace(s)
+	if utf8.RuneCountInString(s) > longSection || strings.Contains(s, "://") {
+		return ""
+	}
+	return s
+}
+
+// longSection is longer than any section's name.
+const longSection = 80
+
+// canonical resolves what the page calls its address. Some sites call every page
+// by the address of their first: that is none's.
+func (g *gathered) canonical(page, ref string) string {
+	ref, _, _ = strings.Cut(ref, "#")
+	address := g.absolute(page, ref)
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	own, err := url.Parse(page)
+	if err == nil && own.Path != "" && own.Path != "/" && (u.Path == "" || u.Path == "/") && u.RawQuery == "" {
+		return ""
+	}
+	return address
 }
 
 // Document makes text blocks of a page and gathers what is known of its
@@ -350,7 +402,7 @@ func primary(tag string) string {
 	if i := strings.IndexAny(tag, "-_,; "); i >= 0 {
 		tag = tag[:i]
 	}
-	if len(tag) < 2 || len(tag) > 3 {
+	if len(tag) < 2 || len(tag) > 3 || tag == "utf" { // a charset by mistake
 		return ""
 	}
 	for _, c := range []byte(tag) {
