@@ -63,7 +63,7 @@ func (g *gathered) walk(n *html.Node, h hint) {
 			return
 		}
 	}
-	breaks := n.Type == html.ElementNode && (blocks[n.Data] != breakNone || n.Data == "br")
+	breaks := n.Type == html.ElementNode && (isBlock(n.Data) || n.Data == "br")
 	if breaks {
 		g.flush()
 	}
@@ -83,12 +83,14 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		g.order()
 	case "title":
 		if g.title == "" {
-			g.title = line(content(n))
+			if t := line(content(n)); len(t) <= maxTitle {
+				g.title = t
+			}
 		}
 		return h, false
 	case "h1":
 		if len(g.heads) < maxHeads {
-			if t := headText(n); t != "" {
+			if t := headText(n); t != "" && len(t) <= maxTitle {
 				if g.head < 0 {
 					g.flush()
 					g.head = g.pos
@@ -99,7 +101,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		h |= inHeading
 	case "h2":
 		if len(g.subs) < maxHeads {
-			if t := headText(n); t != "" {
+			if t := headText(n); t != "" && len(t) <= maxTitle {
 				g.subs = append(g.subs, t)
 			}
 		}
@@ -324,7 +326,7 @@ func spaced(n *html.Node) string {
 				apart = false
 				b.WriteString(c.Data)
 			case c.Type == html.ElementNode && !unseen(c):
-				border := blocks[c.Data] != breakNone || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
+				border := isBlock(c.Data) || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
 				apart = apart || border
 				walk(c)
 				apart = apart || border
@@ -333,11 +335,4 @@ func spaced(n *html.Node) string {
 	}
 	walk(n)
 	return b.String()
-}
-
-// line is s on one line, without what a reader doesn't see.
-func line(s string) string {
-	var r renderer
-	r.text(s)
-	return r.out.String()
 }
