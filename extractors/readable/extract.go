@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
 
 	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
@@ -65,6 +64,10 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 	}
 	text, charset := Decode(body, opt.ContentType)
 	page.Charset = charset
+	if part := affordable(text); len(part) < len(text) {
+		text = part
+		page.Notes = append(page.Notes, NoteTooMany)
+	}
 	root, err := parse(bytes.NewReader(text))
 	if err != nil {
 		return page, err
@@ -187,19 +190,29 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	d := textblocks.Read(root)
 	textblocks.Find(d, g.evidence(p, opt))
 	kept, expected, known := choose(d, opt.Known)
+	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) && !slices.Contains(p.Notes, NoteTooMany) {
+		p.Notes = append(p.Notes, NoteTooMany)
+	}
 	for i := range d.Blocks {
 		if d.Blocks[i].Probability > considered {
 			p.Blocks = append(p.Blocks, d.Digest(i))
 		}
 	}
-	p.Text = strip.top(d.Join(func(i int) bool { return kept[i] }))
-	p.Method, p.Confidence = MethodBlocks, expected
-	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) {
-		p.Notes = append(p.Notes, NoteTooMany)
-	}
-	g.explain(trace, d, kept, known)
+	text := func() string { return strip.top(d.Join(func(i int) bool { return kept[i] })) }
+	p.Text, p.Method = text(), MethodBlocks
+	var plain string
 	if Weight(p.Text) < shortText {
-		g.others(p, root, opt, strip, trace)
+		plain = paragraphs(root)
+	}
+	paths := g.paths(trace, d) // of a tree that is whole
+	b := booth{g: g, page: p, root: root, opt: opt, trace: trace, ask: askReadability}
+	if kept, expected = b.weigh(d, kept, expected, known); p.Method == MethodVote {
+		p.Text = text()
+	}
+	p.Confidence = textblocks.Confidence(expected)
+	g.explain(trace, d, paths, kept, known)
+	if Weight(p.Text) < shortText {
+		b.others(strip, plain)
 	}
 	g.note(p)
 }
@@ -230,45 +243,30 @@ func choose(d *textblocks.Document, onHost func(uint64) bool) (kept []bool, expe
 	return kept, expected, known
 }
 
-// others asks the other ways to the text where our own found too little. It
-// leaves the tree in pieces.
-func (g *gathered) others(p *Page, root *html.Node, opt Options, strip *stripper, trace *Trace) {
-	vote := func(method, text string) {
-		v := Vote{Method: method, Weight: Weight(text)}
-		if v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
-			v.Chosen = true
-			p.Text, p.Method = strip.top(text), method
-			p.Confidence = min(p.Confidence, lowConfidence)
-			p.Blocks = digests(text)
-			p.Text = withoutKnown(p.Text, opt.Known)
-		}
-		if trace != nil {
-			trace.Votes = append(trace.Votes, v)
-		}
+// paths writes down the containers, and tells where the blocks stand.
+func (g *gathered) paths(trace *Trace, d *textblocks.Document) []string {
+	if trace == nil {
+		return nil
 	}
-	vote(MethodParagraphs, paragraphs(root))
-	vote(MethodJSONLD, g.ld.text())
-	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
-		text, byline, err := readableText(root, opt.URL)
-		if err != nil {
-			p.Notes = append(p.Notes, NoteVoter)
-		}
-		vote(MethodReadability, text)
-		if p.Author == "" {
-			p.Author = g.byReadability(byline, p.Site)
-		}
+	for _, c := range d.Containers(8) {
+		trace.Candidates = append(trace.Candidates, Candidate(c))
 	}
+	paths := make([]string, len(d.Blocks))
+	for i := range paths {
+		paths[i] = d.Path(i)
+	}
+	return paths
 }
 
 // explain writes down the blocks and their fates.
-func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, known func(int) bool) {
+func (g *gathered) explain(trace *Trace, d *textblocks.Document, paths []string, kept []bool, known func(int) bool) {
 	if trace == nil {
 		return
 	}
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		t := BlockTrace{
-			Text: d.Text(i), Path: d.Path(i), Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
+			Text: d.Text(i), Path: paths[i], Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
 			Kept: kept[i], Features: map[string]float64{"links": float64(b.Linked()) / float64(max(b.Weight(), 1))},
 		}
 		switch {
@@ -278,9 +276,6 @@ func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, kn
 			t.Why = "unlikely"
 		}
 		trace.Blocks = append(trace.Blocks, t)
-	}
-	for _, c := range d.Containers(8) {
-		trace.Candidates = append(trace.Candidates, Candidate(c))
 	}
 }
 
@@ -315,27 +310,6 @@ func (g *gathered) note(p *Page) {
 	if p.Paywall {
 		p.Notes = append(p.Notes, NotePaywall)
 	}
-}
-
-// readableText runs readability on the tree and leaves it in pieces. The error
-// is that the page broke it; one without an article is none.
-func readableText(root *html.Node, page string) (text, byline string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			text, byline, err = "", "", fmt.Errorf("%w: readability: %v", ErrPanic, r)
-		}
-	}()
-	u, err := url.Parse(page)
-	if err != nil || u.Host == "" {
-		u = &url.URL{Scheme: "http", Host: "page.invalid", Path: "/"}
-	}
-	parser := readability.NewParser()
-	parser.DisableJSONLD = true // read already
-	article, err := parser.ParseAndMutate(root, u)
-	if err != nil || article.Node == nil {
-		return "", "", nil
-	}
-	return render(article.Node), article.Byline(), nil
 }
 
 // text is the article's body in the JSON-LD, in which some pages leave markup.
