@@ -458,17 +458,20 @@ func (w *smallWorld) score(all []*leaf, a *pipeline.Article, as []pipeline.Artic
 			if f == query.FieldTitle {
 				weight, usual = titleWeight, usualTitle
 			}
-			// Single characters are counted apart.
-			length, count := 0.0, 0.0
+			length, count := 0, 0.0
 			for _, t := range tokens(f, a) {
-				if isChar(t) == isChar(term.Term) {
+				if !isChar(t) {
 					length++
 				}
 				if t == term.Term {
 					count++
 				}
 			}
-			tf += weight * count / (1 - bm25B + bm25B*length/usual)
+			if isChar(term.Term) { // of a single character no more is kept than that it is there
+				tf += weight * min(count, 1)
+				continue
+			}
+			tf += weight * count / (1 - bm25B + bm25B*codeLength(lengthCode(length))/usual)
 		}
 		sum += idf * tf * (bm25K1 + 1) / (tf + bm25K1)
 	}
