@@ -25,6 +25,8 @@ import (
 // the defaults.
 type Config struct {
 	Dir       string        `yaml:"dir"`        // folder of the partitions; made if absent
+	Shards    int           `yaml:"shards"`     // parts the corpus is divided into, each an Index of its own: for whoever opens them
+	Hold      []int         `yaml:"hold"`       // shards that a process has a copy of, counted from 0; none: all
 	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s

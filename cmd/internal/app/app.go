@@ -25,9 +25,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/alerts"
+	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/extractors/warc"
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
@@ -60,7 +60,9 @@ type App struct {
 	yields  *extractors.Yields
 	archive *warc.Archive // extract, where pages are kept
 	stories *stories.Assigner
-	index   *index.Index
+	shards  pipeline.Shards // of the installation
+	index   *shards.Holder  // index
+	corpus  *shards.Asker   // web: asks this process's index or another's
 	engine  *alerts.Engine
 	outbox  *alerts.Outbox
 	server  *web.Server
@@ -116,6 +118,9 @@ func (a *App) open(ctx context.Context) error {
 	a.node = node
 	a.onClose("bus", node.Close)
 
+	if err := a.fixShards(ctx); err != nil {
+		return err
+	}
 	if err := a.openCatalog(ctx); err != nil {
 		return err
 	}
@@ -131,7 +136,7 @@ func (a *App) open(ctx context.Context) error {
 		a.tagger = &tagger{lg: a.lg.With("component", "tags")}
 		a.follow(catalog.KindEntity, func(c *catalog.Catalog) { a.tagger.compile(c.Entities) })
 	}
-	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openIndex, a.openAlerts} {
+	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openIndex, a.openCorpus, a.openAlerts} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -236,8 +241,10 @@ func (a *App) parts() []part {
 		add("stories", a.runStories)
 	}
 	if a.index != nil {
-		add("index", a.runIndex)
-		add("index service", func(ctx context.Context) error { return serveIndex(ctx, a.node, a.index) })
+		add("index", a.index.Run)
+	}
+	if a.corpus != nil {
+		add("shards", a.corpus.Run)
 	}
 	if a.engine != nil {
 		add("alerts", a.runAlerts)

@@ -187,7 +187,7 @@ func (r *reextraction) page(ctx context.Context, p warc.Page) error {
 		r.progress.Skipped++
 		return nil
 	}
-	prev, seq, err := pipeline.Articles.Last(ctx, r.app.node, pipeline.ArticleSubject(it.Key))
+	prev, seq, err := pipeline.Articles.Last(ctx, r.app.node, r.app.shards.Subject(it.Key))
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		r.progress.Pages++

@@ -15,7 +15,6 @@ import (
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/alerts/notify"
 	"github.com/newswatch/newswatch/extractors"
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
@@ -100,7 +99,7 @@ func (a *App) openExtract(ctx context.Context) error {
 	if !a.opts.has(RoleExtract) {
 		return nil
 	}
-	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
+	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, a.published().known, a.opts.Config.Extract)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
 	return errors.Join(a.openArchive(), a.openLearner(ctx), a.openYields(ctx))
 }
@@ -184,7 +183,7 @@ func (a *App) openStories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.stories = stories.New(a.lg, a.reg, published{a.node}, kv)
+	a.stories = stories.New(a.lg, a.reg, a.published(), kv)
 	return nil
 }
 
@@ -194,46 +193,13 @@ func (a *App) runStories(ctx context.Context) error {
 	stage := pipeline.Stage[pipeline.Article, pipeline.Article]{
 		Name:      "stories",
 		In:        pipeline.Extracted,
-		Out:       pipeline.Articles,
+		Out:       a.shards.Articles(),
 		Workers:   1,
 		Pending:   64,
 		Exclusive: true,
 		Handle:    a.stories.Handle,
 	}
 	return a.node.Hold(ctx, "stories", func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
-}
-
-func (a *App) openIndex(context.Context) error {
-	if !a.opts.has(RoleIndex) {
-		return nil
-	}
-	cfg := a.opts.Config.Index
-	if cfg.Dir == "" {
-		cfg.Dir = a.dataPath("index")
-	}
-	ix, err := index.Open(a.lg, a.reg, cfg)
-	if err != nil {
-		return err
-	}
-	a.index = ix
-	a.onClose("index", func(context.Context) error { return ix.Close() })
-	return nil
-}
-
-// runIndex feeds the index. Each replica has files and a consumer of its own.
-func (a *App) runIndex(ctx context.Context) error {
-	replica, err := a.replica()
-	if err != nil {
-		return err
-	}
-	sink := pipeline.Sink[pipeline.Article]{
-		Name:      "index-" + replica,
-		In:        pipeline.Articles,
-		Exclusive: true,
-		From:      a.index.From,
-		Write:     a.index.Write,
-	}
-	return sink.Run(ctx, a.node)
 }
 
 // replica is the name of this process's index and pages. It is kept beside the

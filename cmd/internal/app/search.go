@@ -5,23 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/newswatch/newswatch/index"
-	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/jet"
-	"github.com/newswatch/newswatch/web"
 )
 
 // Names of the services that roles offer to each other, so that the web role
-// can run in another process than the index and the fetchers.
+// can run in another process than the fetchers. The index's are in package
+// shards.
 const (
-	serviceSearch  = "search"  // pipeline.SearchRequest → pipeline.SearchResult
-	serviceArticle = "article" // id → pipeline.Article
-	serviceIDs     = "ids"     // pipeline.IDsRequest → pipeline.IDsResult
-	serviceIndex   = "index"   // nothing → web.IndexStatus
-	serviceFeeds   = "feeds"   // nothing → []feeds.FeedHealth
-	serviceFind    = "find"    // findRequest → *feeds.Finding
+	serviceFeeds = "feeds" // nothing → []feeds.FeedHealth
+	serviceFind  = "find"  // findRequest → *feeds.Finding
 )
 
 // serve offers fn under the name until ctx is done: JSON in, JSON out.
@@ -53,40 +45,4 @@ func call[Req, Resp any](ctx context.Context, node *jet.Node, name string, req R
 		return resp, fmt.Errorf("service %s: answer: %w", name, err)
 	}
 	return resp, nil
-}
-
-// remoteIndex is the index of whichever process runs it.
-type remoteIndex struct{ node *jet.Node }
-
-func (r remoteIndex) Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
-	return call[pipeline.SearchRequest, pipeline.SearchResult](ctx, r.node, serviceSearch, req)
-}
-
-func (r remoteIndex) Article(ctx context.Context, id string) (pipeline.Article, error) {
-	return call[string, pipeline.Article](ctx, r.node, serviceArticle, id)
-}
-
-func (r remoteIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
-	return call[pipeline.IDsRequest, pipeline.IDsResult](ctx, r.node, serviceIDs, req)
-}
-
-// serveIndex offers the index to other processes until ctx is done.
-func serveIndex(ctx context.Context, node *jet.Node, ix *index.Index) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serve(ctx, node, serviceSearch, ix.Search) })
-	g.Go(func() error { return serve(ctx, node, serviceArticle, ix.Article) })
-	g.Go(func() error { return serve(ctx, node, serviceIDs, ix.IDs) })
-	g.Go(func() error {
-		return serve(ctx, node, serviceIndex, func(context.Context, struct{}) (web.IndexStatus, error) {
-			return indexStatus(ix), nil
-		})
-	})
-	return g.Wait()
-}
-
-func indexStatus(ix *index.Index) web.IndexStatus {
-	s := ix.Stats()
-	return web.IndexStatus{
-		Documents: uint64(s.Documents), Bytes: uint64(s.Bytes), Partitions: len(s.Partitions), Seq: s.Seq,
-	}
 }
