@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -27,6 +28,8 @@ type statusPage struct {
 	Index   []fact
 	Disk    string
 
+	Replicas []replicaRow // where there is more to say than the sums
+
 	DeadKnown bool
 	DeadCount string
 	Dead      []deadRow
@@ -42,6 +45,13 @@ type stageRow struct {
 	Seq                         string
 	LastSeen                    moment
 	Busy                        bool
+}
+
+type replicaRow struct {
+	Shard, Replica, Node, State, Note string
+	Documents, Size, Seq, Lag         string
+	Updated                           moment
+	Busy                              bool
 }
 
 type streamRow struct {
@@ -142,6 +152,22 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 	page.Index = []fact{
 		{"Articles", number(st.Index.Documents)}, {"Size", size(st.Index.Bytes)},
 		{"Partitions", number(st.Index.Partitions)}, {"Up to sequence", number(st.Index.Seq)},
+	}
+	for _, sh := range st.Index.Shards {
+		rows := sh.Replicas
+		if len(st.Index.Shards) == 1 && len(rows) == 1 && rows[0].Note == "" {
+			break // all of it stands above
+		}
+		if len(rows) == 0 {
+			page.Replicas = append(page.Replicas, replicaRow{Shard: strconv.Itoa(sh.Shard), State: "no replica", Busy: true})
+		}
+		for _, r := range rows {
+			page.Replicas = append(page.Replicas, replicaRow{
+				Shard: strconv.Itoa(sh.Shard), Replica: r.Replica, Node: r.Node, State: r.State, Note: r.Note,
+				Documents: number(r.Documents), Size: size(r.Bytes), Seq: number(r.Seq), Lag: number(r.Lag),
+				Updated: s.moment(r.Updated), Busy: r.State != ReplicaReady || r.Note != "",
+			})
+		}
 	}
 	if st.Disk.Total > 0 {
 		page.Disk = size(st.Disk.Free) + " free of " + size(st.Disk.Total)

@@ -38,6 +38,7 @@ func NewAsker(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, n
 		return nil, err
 	}
 	a.roster = newRoster(a.lg, kv, time.Now)
+	watchRoster(reg, a.roster, opts.Shards.Count())
 	return a, nil
 }
 

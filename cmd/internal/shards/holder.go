@@ -33,6 +33,7 @@ type Holder struct {
 	node *jet.Node
 	opts Options
 	now  func() time.Time
+	met  *holding
 
 	copies []*replica
 }
@@ -57,7 +58,7 @@ func Open(lg *slog.Logger, reg prometheus.Registerer, node *jet.Node, opts Optio
 	if err != nil {
 		return nil, err
 	}
-	h := &Holder{lg: lg.With("component", "shards"), reg: reg, node: node, opts: opts, now: time.Now}
+	h := &Holder{lg: lg.With("component", "shards"), reg: reg, node: node, opts: opts, now: time.Now, met: newHolding(reg)}
 	for _, shard := range hold {
 		r := &replica{h: h, shard: shard, dir: folder(opts.Index, opts.Shards, shard), state: StateBehind}
 		r.lg = h.lg.With("shard", shard)
@@ -227,6 +228,7 @@ func (r *replica) measure(ctx context.Context) {
 	case lag > nearLag:
 		r.state = StateBehind
 	}
+	r.h.met.set(r.shard, r.state, r.lag)
 }
 
 // status is what the replica tells of itself.

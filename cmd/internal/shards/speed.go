@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Bounds of the patience with a replica before another one is asked.
@@ -49,25 +47,4 @@ func (s *speed) patience() time.Duration {
 // shuffle gives equals the same chance to be first.
 func (s *speed) shuffle(cs []candidate) {
 	rand.Shuffle(len(cs), func(i, j int) { cs[i], cs[j] = cs[j], cs[i] })
-}
-
-// metrics are newswatch_shards_*.
-type metrics struct {
-	hedged prometheus.Counter
-	failed prometheus.Counter
-}
-
-func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
-		hedged: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "newswatch_shards_hedged_total",
-			Help: "Questions asked of a second replica because the first took long.",
-		}),
-		failed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "newswatch_shards_failed_total",
-			Help: "Questions that a replica did not answer.",
-		}),
-	}
-	reg.MustRegister(m.hedged, m.failed)
-	return m
 }
