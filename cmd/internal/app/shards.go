@@ -43,7 +43,7 @@ func (a *App) shardOptions() (shards.Options, error) {
 }
 
 // openIndex opens this process's copies of shards.
-func (a *App) openIndex(context.Context) error {
+func (a *App) openIndex(ctx context.Context) error {
 	if !a.opts.has(RoleIndex) {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (a *App) openIndex(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.index, err = shards.Open(a.lg, a.reg, a.node, opts)
+	a.index, err = shards.Open(ctx, a.lg, a.reg, a.node, opts)
 	if err != nil {
 		return err
 	}

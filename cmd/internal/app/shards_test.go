@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -54,14 +57,18 @@ func (c *cluster) load(from, to int) {
 	c.front.load(lines.String(), false)
 }
 
+// search asks as the pages do, but for the errors: a node may not be there yet.
+func (c *cluster) search() (pipeline.SearchResult, error) {
+	return c.front.app.corpus.Search(c.t.Context(), pipeline.SearchRequest{Query: "huawei"})
+}
+
 // whole waits until the search finds so many articles with nothing missing, and
 // checks that every one is found once, page by page.
 func (c *cluster) whole(want int) {
 	c.t.Helper()
-	var last pipeline.SearchResult
 	eventually(c.t, fmt.Sprintf("%d articles searchable", want), func() bool {
-		last = c.front.search("huawei")
-		return last.Total == want && last.TotalExact
+		res, err := c.search()
+		return err == nil && res.Total == want && res.TotalExact
 	})
 	seen := make(map[string]bool)
 	for cursor := ""; ; {
@@ -82,6 +89,50 @@ func (c *cluster) whole(want int) {
 	if len(seen) != want {
 		c.t.Errorf("%d articles over all pages, want %d", len(seen), want)
 	}
+}
+
+// same checks that two nodes have the same articles of a shard.
+func (c *cluster) same(shard int, a, b string) {
+	c.t.Helper()
+	all := func(name string) map[string]pipeline.Article {
+		ix := c.nodes[name].app.index.Index(shard)
+		if ix == nil {
+			c.t.Fatalf("%s has no copy of shard %d", name, shard)
+		}
+		res, err := ix.IDs(c.t.Context(), pipeline.IDsRequest{Limit: 1000})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		out := make(map[string]pipeline.Article)
+		for _, id := range res.IDs {
+			if out[id], err = ix.Article(c.t.Context(), id); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+		return out
+	}
+	ignored := cmpopts.IgnoreFields(pipeline.Article{}, "Indexed") // each by its own clock
+	if diff := cmp.Diff(all(a), all(b), ignored); diff != "" {
+		c.t.Errorf("shard %d of %s and %s differ:\n%s", shard, a, b, diff)
+	}
+}
+
+// metric is the sum of a metric over its labels.
+func metric(t *testing.T, r *running, name string) (sum float64) {
+	t.Helper()
+	families, err := r.app.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
 }
 
 // replicas is the states of a shard's replicas as the status has them, by node.
@@ -131,6 +182,12 @@ func TestShards(t *testing.T) {
 	eventually(t, "c has both shards", func() bool {
 		return c.replicas(0)["c"] == shards.StateReady && c.replicas(1)["c"] == shards.StateReady
 	})
+	for shard, peer := range []string{"a", "b"} {
+		c.same(shard, "c", peer)
+	}
+	if n := metric(t, c.nodes["c"], "newswatch_index_articles_total"); n != 0 {
+		t.Errorf("the new replica was handed %v articles by the stream, want none: it has its peers' copies", n)
+	}
 	c.load(60, 90)
 	c.nodes["a"].stop()
 	c.nodes["b"].stop()
@@ -143,8 +200,8 @@ func TestShards(t *testing.T) {
 	c.start("b", 1)
 	c.nodes["c"].stop()
 	eventually(t, "part of it is found, and said to be", func() bool {
-		res := c.front.search("huawei")
-		return !res.TotalExact && res.Total > 30 && res.Total < 60 && slices.Equal(res.Warnings, []string{"partial: shard 0 does not answer"})
+		res, err := c.search()
+		return err == nil && !res.TotalExact && res.Total > 30 && res.Total < 60 && slices.Equal(res.Warnings, []string{"partial: shard 0 does not answer"})
 	})
 	c.start("a", 0)
 	c.whole(90)

@@ -30,7 +30,12 @@ type Asker struct {
 // NewAsker makes an asker. local is the copies of this process; nil: none.
 func NewAsker(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, node *jet.Node, local *Holder, opts Options) (*Asker, error) {
 	a := &Asker{lg: lg.With("component", "shards"), node: node, opts: opts, local: local, met: newMetrics(reg), speed: newSpeed()}
-	if opts.Alone {
+	switch {
+	case opts.Alone:
+		return a, nil
+	case local != nil:
+		a.roster = local.roster
+		watchRoster(reg, a.roster, opts.Shards.Count())
 		return a, nil
 	}
 	kv, err := node.KV(ctx, pipeline.BucketReplicas)
@@ -44,7 +49,7 @@ func NewAsker(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, n
 
 // Run follows who has which shard until ctx is done.
 func (a *Asker) Run(ctx context.Context) error {
-	if a.roster == nil {
+	if a.roster == nil || a.local != nil { // the holder's
 		<-ctx.Done()
 		return nil
 	}

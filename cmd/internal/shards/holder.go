@@ -35,6 +35,7 @@ type Holder struct {
 	now  func() time.Time
 	met  *holding
 
+	roster *roster // nil: no other process can have copies
 	copies []*replica
 }
 
@@ -49,21 +50,38 @@ type replica struct {
 	ix    *index.Index // nil: it is being fetched
 	state string
 	lag   uint64
-	note  string
+	note  string // of the moment
+	loss  *loss  // nil: nothing is known to be missing for good
 }
 
-// Open opens what this process has of the shards it is to hold.
-func Open(lg *slog.Logger, reg prometheus.Registerer, node *jet.Node, opts Options) (*Holder, error) {
+// Open opens what this process has of the shards it is to hold. What it has
+// nothing of yet it gets while it runs.
+func Open(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, node *jet.Node, opts Options) (*Holder, error) {
 	hold, err := held(opts.Shards, opts.Index.Hold)
 	if err != nil {
 		return nil, err
 	}
 	h := &Holder{lg: lg.With("component", "shards"), reg: reg, node: node, opts: opts, now: time.Now, met: newHolding(reg)}
+	if !opts.Alone {
+		kv, err := node.KV(ctx, pipeline.BucketReplicas)
+		if err != nil {
+			return nil, err
+		}
+		h.roster = newRoster(h.lg, kv, time.Now)
+	}
 	for _, shard := range hold {
 		r := &replica{h: h, shard: shard, dir: folder(opts.Index, opts.Shards, shard), state: StateBehind}
 		r.lg = h.lg.With("shard", shard)
 		h.copies = append(h.copies, r)
-		if err := r.open(); err != nil {
+		empty, err := isEmpty(r.dir)
+		switch {
+		case err != nil:
+		case empty && !opts.Alone: // somebody else may have a copy to fetch: that takes time
+			r.state = StateStarting
+		default:
+			err = r.open()
+		}
+		if err != nil {
 			return nil, errors.Join(err, h.Close())
 		}
 	}
@@ -81,6 +99,13 @@ func (r *replica) open() error {
 	if err != nil {
 		return fmt.Errorf("shard %d: %w", r.shard, err)
 	}
+	ix.SetFloor(func(ctx context.Context) (uint64, error) {
+		seq, err := r.h.node.Settled(ctx, pipeline.StreamArticles, r.consumer())
+		if errors.Is(err, pipeline.ErrNotFound) { // nothing has been asked of the stream
+			return 0, nil
+		}
+		return seq, err
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ix = ix
@@ -132,6 +157,9 @@ func (h *Holder) Indexes() map[int]*index.Index {
 // Run feeds the copies, and offers them to others, until ctx is done.
 func (h *Holder) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if h.roster != nil {
+		g.Go(func() error { return h.roster.run(ctx) })
+	}
 	for _, r := range h.copies {
 		g.Go(func() error {
 			if err := r.run(ctx); err != nil && ctx.Err() == nil {
@@ -144,12 +172,23 @@ func (h *Holder) Run(ctx context.Context) error {
 }
 
 func (r *replica) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.feed(ctx) })
-	if !r.h.opts.Alone {
-		g.Go(func() error { return r.serve(ctx) })
-		g.Go(func() error { return r.beat(ctx) })
+	if r.h.opts.Alone {
+		return r.feed(ctx)
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.beat(ctx) })
+	g.Go(func() error {
+		if r.index() == nil {
+			if err := r.bootstrap(ctx); err != nil {
+				return err
+			}
+		}
+		r.checkGap(ctx)
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return r.feed(ctx) })
+		g.Go(func() error { return r.serve(ctx) })
+		return g.Wait()
+	})
 	return g.Wait()
 }
 
@@ -239,12 +278,16 @@ func (r *replica) status() Replica {
 		Shard: r.shard, Replica: r.h.opts.Replica, Node: r.h.node.Name(),
 		State: r.state, Lag: r.lag, Note: r.note, Updated: r.h.now().UTC(),
 	}
+	lost := r.loss
 	r.mu.Unlock()
 	if ix == nil {
 		return s
 	}
 	st := ix.Stats()
 	s.Documents, s.Bytes, s.Partitions, s.Seq = st.Documents, st.Bytes, len(st.Partitions), st.Seq
+	if lost.real(s) {
+		s.Note = lost.text
+	}
 	return s
 }
 

@@ -20,6 +20,8 @@ const (
 	serveSearch  = "search"  // pipeline.SearchRequest → pipeline.SearchResult, where there is one shard
 	serveArticle = "article" // id → pipeline.Article
 	serveIDs     = "ids"     // pipeline.IDsRequest → pipeline.IDsResult
+
+	serveSnapshot = "snapshot" // chunkRequest → chunk, see export.go
 )
 
 func service(shard int, replica, what string) string {
@@ -33,6 +35,11 @@ func (r *replica) serve(ctx context.Context) error {
 	g.Go(func() error { return offer(ctx, r, opSearch) })
 	g.Go(func() error { return offer(ctx, r, opArticle) })
 	g.Go(func() error { return offer(ctx, r, opIDs) })
+	g.Go(func() error {
+		e := &exporter{ix: r.index()}
+		defer e.close()
+		return r.h.node.Serve(ctx, service(r.shard, r.h.opts.Replica, serveSnapshot), e.chunk)
+	})
 	return g.Wait()
 }
 
