@@ -18,10 +18,11 @@ import (
 
 // split is an index with all the articles, and the same in each number of
 // shards.
-func split(t *testing.T, as []pipeline.Article, numbers ...pipeline.Shards) (whole *Index, shards map[pipeline.Shards][]*Index) {
+func split(t *testing.T, as []pipeline.Article, cfg Config, numbers ...pipeline.Shards) (whole *Index, shards map[pipeline.Shards][]*Index) {
 	t.Helper()
 	fill := func(as []pipeline.Article) *Index {
-		ix := openWith(t, Config{Dir: t.TempDir(), Verify: 10_000})
+		cfg.Dir = t.TempDir()
+		ix := openWith(t, cfg)
 		var last <-chan error
 		for part := range slices.Chunk(as, 100) {
 			last = write(ix, stored(1, part...))
@@ -59,8 +60,8 @@ func askAll(shards []*Index) Part {
 // A corpus in several shards answers like one index: page by page, in every
 // order, with every way to collapse, with all counts.
 func TestAcrossIsOneIndex(t *testing.T) {
-	as := corpus(t, 400)
-	whole, shards := split(t, as, 1, 2, 3)
+	as := grouped(corpus(t, 300))
+	whole, shards := split(t, as, Config{Verify: 10_000}, 1, 2, 3)
 	rng := rand.New(rand.NewPCG(3, 4))
 	g := &generator{rng, as}
 	matched := 0
@@ -110,6 +111,82 @@ func TestAcrossIsOneIndex(t *testing.T) {
 	}
 }
 
+// grouped puts the articles into stories of up to five and copies of up to
+// three, some of them of articles that are not there.
+func grouped(as []pipeline.Article) []pipeline.Article {
+	gone := article(1_000_000, when.AddDate(0, -1, 0), "", "").ID
+	for i := range as {
+		a := &as[i]
+		a.Story, a.CopyOf = "", ""
+		switch i / 10 % 4 {
+		case 0:
+			a.Story = as[i-i%5].ID
+		case 1:
+			if i%3 > 0 {
+				a.CopyOf = as[i-i%3].ID
+			}
+			a.Story = as[i-i%5].ID
+		case 2:
+			if i%4 == 0 {
+				a.CopyOf, a.Story = gone, gone
+			}
+		}
+	}
+	return as
+}
+
+// Where groups can't all be told, or hits not be verified, each group is still
+// shown once, and what the counts are worth is said.
+func TestAcrossWithManyGroups(t *testing.T) {
+	as := grouped(corpus(t, 250))
+	whole, shards := split(t, as, Config{Verify: 10_000}, 2)
+	for _, ix := range shards[2] {
+		ix.cfg.groups = 3
+	}
+	_, unverified := split(t, as, Config{Verify: 25}, 3)
+	many := func(w string) bool { return strings.Contains(w, "counted in each") }
+	for _, tt := range []struct {
+		name   string
+		query  string
+		shards []*Index
+	}{
+		{"too many groups", "", shards[2]},
+		{"too many groups of a word", "china OR russia OR 中国 OR the", shards[2]},
+		{"hits not read", "=the OR =in OR =на OR =в", unverified[3]},
+	} {
+		for _, order := range []string{pipeline.SortNewest, pipeline.SortOldest, pipeline.SortRelevance} {
+			for _, collapse := range []string{collapseCopies, collapseStories} {
+				req := pipeline.SearchRequest{Query: tt.query, Sort: order, Collapse: collapse, Limit: 9}
+				want, err := walkPages(whole.Search, req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := walkPages(func(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
+					return Across(ctx, pipeline.Shards(len(tt.shards)), when, askAll(tt.shards), req)
+				}, req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(allHits(want), allHits(got)); diff != "" {
+					t.Errorf("%s, %s, %s (-one index +shards):\n%s", tt.name, order, collapse, diff)
+				}
+				if got[0].TotalExact || !slices.ContainsFunc(got[0].Warnings, many) || got[0].Total < want[0].Total {
+					t.Errorf("%s, %s, %s: total %d (exact: %v), warnings %q; there are %d", tt.name, order, collapse, got[0].Total, got[0].TotalExact, got[0].Warnings, want[0].Total)
+				}
+			}
+		}
+	}
+}
+
+func allHits(pages []pipeline.SearchResult) (ids []string) {
+	for _, p := range pages {
+		for _, h := range p.Hits {
+			ids = append(ids, h.ID)
+		}
+	}
+	return ids
+}
+
 // walkPages is all pages of the request.
 func walkPages(search func(context.Context, pipeline.SearchRequest) (pipeline.SearchResult, error), req pipeline.SearchRequest) ([]pipeline.SearchResult, error) {
 	var pages []pipeline.SearchResult
@@ -135,7 +212,7 @@ func TestAcrossShardsThatFail(t *testing.T) {
 	for i := range 20 {
 		as = append(as, article(i, when.Add(-time.Duration(i)*time.Hour), fmt.Sprint("title ", i), "text"))
 	}
-	_, all := split(t, as, 2)
+	_, all := split(t, as, Config{}, 2)
 	shards := all[2]
 	ctx := context.Background()
 	for _, req := range []pipeline.SearchRequest{{Query: "("}, {Sort: "best"}, {Collapse: "all"}, {Facets: []string{"id"}}, {Cursor: "x"}} {
@@ -181,7 +258,7 @@ func TestIDsAcross(t *testing.T) {
 	for i := range as {
 		as[i] = article(i, when.Add(-time.Duration(i)*time.Hour), fmt.Sprint("title ", i), "text")
 	}
-	whole, shards := split(t, as, 3)
+	whole, shards := split(t, as, Config{}, 3)
 	for limit := 1; limit < 60; limit += 7 {
 		req := pipeline.IDsRequest{Query: "text", Limit: limit}
 		for {

@@ -33,6 +33,7 @@ type Config struct {
 	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
 
 	places int64         // see maxPlaces
+	groups int           // see maxGroups
 	nap    time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
@@ -54,6 +55,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Verify <= 0 {
 		c.Verify = 2000
+	}
+	if c.groups <= 0 {
+		c.groups = maxGroups
 	}
 	if c.places <= 0 {
 		c.places = maxPlaces

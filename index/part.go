@@ -133,7 +133,7 @@ func (r *run) groups(ctx context.Context, wanted []uint64) (res PartResult, err 
 		}
 		return res, nil
 	}
-	if len(known) > maxGroups {
+	if len(known) > r.ix.cfg.groups {
 		res.Unclear = true
 		return res, nil
 	}
