@@ -31,6 +31,7 @@ func (s state) with(low, high uint64) state {
 // A mark is what the checkpoint knows of a partition.
 type mark struct {
 	state
+	Documents int `json:"documents,omitempty"` // about: as many as when the checkpoint was written
 	// Late has the writes that held a sequence below one written before: a
 	// partition rolled back to before such a write lacks more than what
 	// follows its own sequence.
@@ -76,10 +77,13 @@ func (m *mark) missing(s state) uint64 {
 
 // A checkpoint is the index's memory outside of Bleve.
 type checkpoint struct {
-	Version    int              `json:"version"`
-	Partition  period           `json:"partition"`
-	Replay     uint64           `json:"replay,omitempty"` // what From returns
-	Partitions map[string]*mark `json:"partitions"`
+	Version   int    `json:"version"`
+	Partition period `json:"partition"`
+	Replay    uint64 `json:"replay,omitempty"` // what From returns
+	// Lacking has the partitions for which it is asked, and the sequence with
+	// which they lack nothing any more.
+	Lacking    map[string]uint64 `json:"lacking,omitempty"`
+	Partitions map[string]*mark  `json:"partitions"`
 }
 
 const (
@@ -125,6 +129,7 @@ func (c *checkpoint) clone() *checkpoint {
 		n.Late = append([]lateWrite(nil), m.Late...)
 		d.Partitions[name] = &n
 	}
+	d.Lacking = maps.Clone(c.Lacking)
 	maps.DeleteFunc(d.Partitions, func(_ string, m *mark) bool { return m.Gen == 0 })
 	return &d
 }

@@ -25,47 +25,128 @@ type committer struct {
 	touched map[*partition]bool // with writes that became durable
 	asked   bool                // From was
 	dirty   bool                // the checkpoint file is behind cp
+
+	behind chan struct{} // something is to be asked for that From has not told
 }
 
 // A waiter is a batch not yet acknowledged.
 type waiter struct {
 	needs map[*partition]uint64 // the writes that must be durable
+	high  uint64                // highest sequence in it
 	since time.Time
 	done  func(error)
 }
 
 func newCommitter(log *slog.Logger, dir string, cp *checkpoint, m *metrics) *committer {
-	return &committer{log: log, dir: dir, cp: cp, metrics: m, wake: make(chan struct{}, 1), touched: make(map[*partition]bool)}
+	return &committer{log: log, dir: dir, cp: cp, metrics: m, wake: make(chan struct{}, 1), touched: make(map[*partition]bool), behind: make(chan struct{}, 1)}
 }
 
 // compare takes the partition as it is now for what is durable of it, and
 // notes, and returns, the sequence from which it lacks something (0: nothing).
 func (c *committer) compare(p *partition) uint64 {
-	p.mu.Lock()
-	st := p.state
-	p.mu.Unlock()
+	st := p.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	m := c.mark(p)
+	from := m.missing(st)
+	c.ask(p, from)
+	c.take(m, p, st)
+	return from
+}
+
+// settle is compare for a partition that lacks nothing the stream would have:
+// it is filled from elsewhere.
+func (c *committer) settle(p *partition) {
+	st := p.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.mark(p)
+	if st.Gen < m.Gen { // another partition: its late writes are its own
+		*m = mark{}
+	}
+	c.take(m, p, st)
+}
+
+// askAgain has everything asked for again that was ever written to the partition.
+func (c *committer) askAgain(p *partition) (from uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from = max(c.mark(p).Low, 1)
+	c.ask(p, from)
+	return from
+}
+
+func (c *committer) ask(p *partition, from uint64) {
+	if from == 0 {
+		return
+	}
+	if c.cp.Replay == 0 || from < c.cp.Replay {
+		c.cp.Replay = from
+		c.asked = false
+	}
+	if c.cp.Lacking == nil {
+		c.cp.Lacking = make(map[string]uint64)
+	}
+	c.cp.Lacking[p.name] = c.highest()
+	c.dirty = true
+	if !c.asked {
+		select {
+		case c.behind <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *committer) take(m *mark, p *partition, st state) {
+	m.state, m.Documents = st, p.documents()
+	m.Late = slices.DeleteFunc(m.Late, func(l lateWrite) bool { return l.Gen > st.Gen })
+	m.Forgotten = min(m.Forgotten, st.Gen)
+}
+
+// mark is what is known of the partition. Called with c.mu.
+func (c *committer) mark(p *partition) *mark {
 	m := c.cp.Partitions[p.name]
 	if m == nil {
 		m = new(mark)
 		c.cp.Partitions[p.name] = m
 	}
-	from := m.missing(st)
-	if from > 0 && (c.cp.Replay == 0 || from < c.cp.Replay) {
-		c.cp.Replay = from
-		c.asked = false
+	return m
+}
+
+// expected is how many documents the partition had when the checkpoint was
+// written, and the highest sequence in the index; to be asked before compare.
+func (c *committer) expected(name string) (documents int, upTo uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.cp.Partitions[name]; m != nil {
+		documents = m.Documents
 	}
-	m.state = st
-	m.Late = slices.DeleteFunc(m.Late, func(l lateWrite) bool { return l.Gen > st.Gen })
-	m.Forgotten = min(m.Forgotten, st.Gen)
-	return from
+	return documents, c.highest()
+}
+
+// gen is the number of the partition's last durable write, as far as known.
+func (c *committer) gen(p *partition) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mark(p).Gen
+}
+
+// lacks reports whether the partition waits for articles asked for again.
+func (c *committer) lacks(p *partition) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.cp.Lacking[p.name]
+	return ok
 }
 
 func (c *committer) from() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = true
+	select {
+	case <-c.behind: // told now
+	default:
+	}
 	return c.cp.Replay
 }
 
@@ -73,16 +154,21 @@ func (c *committer) from() uint64 {
 func (c *committer) seq() (seq uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.highest()
+}
+
+func (c *committer) highest() (seq uint64) {
 	for _, m := range c.cp.Partitions {
 		seq = max(seq, m.Seq)
 	}
 	return seq
 }
 
-// add puts a batch on the list.
-func (c *committer) add(needs map[*partition]uint64, done func(error)) {
+// add puts a batch on the list. high is its highest sequence; 0: it is none of
+// the stream's.
+func (c *committer) add(needs map[*partition]uint64, high uint64, done func(error)) {
 	c.mu.Lock()
-	c.waiters = append(c.waiters, &waiter{needs, time.Now(), done})
+	c.waiters = append(c.waiters, &waiter{needs, high, time.Now(), done})
 	c.mu.Unlock()
 	c.kick()
 }
@@ -130,11 +216,7 @@ func (c *committer) step() error {
 	defer c.saving.Unlock()
 	c.mu.Lock()
 	for p := range c.touched {
-		m := c.cp.Partitions[p.name]
-		if m == nil {
-			m = new(mark)
-			c.cp.Partitions[p.name] = m
-		}
+		m := c.mark(p)
 		c.dirty = p.takeDurable(m) || c.dirty
 		delete(c.touched, p)
 	}
@@ -148,8 +230,15 @@ func (c *committer) step() error {
 	}
 	// The consumer was set back before it handed in the first batch after
 	// From was asked: what was missing is on its way for good.
-	if len(ready) > 0 && c.asked && c.cp.Replay != 0 {
+	fromStream := slices.ContainsFunc(ready, func(w *waiter) bool { return w.high > 0 })
+	if fromStream && c.asked && c.cp.Replay != 0 {
 		c.cp.Replay, c.dirty = 0, true
+	}
+	for name, upTo := range c.cp.Lacking {
+		if c.cp.Replay == 0 && slices.ContainsFunc(ready, func(w *waiter) bool { return w.high >= upTo }) {
+			delete(c.cp.Lacking, name)
+			c.dirty = true
+		}
 	}
 	c.waiters = rest
 	var save *checkpoint

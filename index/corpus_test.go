@@ -15,9 +15,12 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-// corpus is the first n articles of the news corpus, published one every
-// seventeen minutes, with some entities mentioned, stories and copies.
-func corpus(t testing.TB, n int) []pipeline.Article {
+// A newsLine is an article of the news corpus.
+type newsLine struct{ ID, Title, Body, Lang, Source string }
+
+// news calls fn with the articles of the news corpus until it says false. Without
+// the corpora the test is skipped, except in CI, where their absence is a failure.
+func news(t testing.TB, fn func(line newsLine) bool) {
 	t.Helper()
 	dir := os.Getenv("NEWSWATCH_CORPORA")
 	if dir == "" {
@@ -38,15 +41,36 @@ func corpus(t testing.TB, n int) []pipeline.Article {
 	defer dec.Close()
 	lines := bufio.NewScanner(dec)
 	lines.Buffer(nil, 16<<20)
-	var as []pipeline.Article
-	for len(as) < n && lines.Scan() {
-		var line struct{ Title, Body, Lang, Source string }
+	for lines.Scan() {
+		var line newsLine
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Fatal(err)
 		}
+		if !fn(line) {
+			return
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newsArticle is the line as the ith article, one every seventeen minutes back
+// from when.
+func newsArticle(i int, line newsLine) pipeline.Article {
+	a := article(i, when.Add(-time.Duration(i)*17*time.Minute), line.Title, line.Body)
+	a.Lang, a.Source, a.Country = line.Lang, line.Source, strings.ToUpper(line.Lang)
+	return a
+}
+
+// corpus is the first n articles of the news corpus, with some entities
+// mentioned, stories and copies.
+func corpus(t testing.TB, n int) []pipeline.Article {
+	t.Helper()
+	var as []pipeline.Article
+	news(t, func(line newsLine) bool {
 		i := len(as)
-		a := article(i, when.Add(-time.Duration(i)*17*time.Minute), line.Title, line.Body)
-		a.Lang, a.Source, a.Country = line.Lang, line.Source, strings.ToUpper(line.Lang)
+		a := newsArticle(i, line)
 		a.Mentions = mentionsOf(line.Body)
 		if i%7 == 6 {
 			a.Story = as[i-6].ID
@@ -55,9 +79,10 @@ func corpus(t testing.TB, n int) []pipeline.Article {
 			a.CopyOf = as[i-10].ID
 		}
 		as = append(as, a)
-	}
-	if err := lines.Err(); err != nil || len(as) < n {
-		t.Fatalf("%d articles of %d: %v", len(as), n, err)
+		return len(as) < n
+	})
+	if len(as) < n {
+		t.Fatalf("%d articles of %d", len(as), n)
 	}
 	return as
 }

@@ -78,108 +78,6 @@ func checkAll(t *testing.T, ix *Index, stream []pipeline.Stored[pipeline.Article
 	}
 }
 
-// Every damage that a crash, a full disk or a copying tool can do is noticed at
-// the next start, and what it cost is asked for again.
-func TestDamage(t *testing.T) {
-	const (
-		month          = "2015-12" // of the partition that is damaged
-		yes, no, maybe = "yes", "no", "maybe"
-	)
-	stream := messages(30)
-	base := t.TempDir()
-	ix := openTest(t, base)
-	ix.From()
-	for part := range slices.Chunk(stream, 10) {
-		put(t, ix, part)
-	}
-	if err := ix.Close(); err != nil {
-		t.Fatal(err)
-	}
-	nothing := func(from uint64) error { return expect(from == 0, "want 0") }
-	something := func(from uint64) error { return expect(from > 0, "want a replay") }
-	part := func(from uint64) error {
-		return expect(from > 1 && from <= uint64(len(stream)), "want a replay of a part")
-	}
-	// The newest segment may be a merged one, without which Bleve falls back on
-	// those it was made of, or the last write. What Bleve merges when is its own
-	// affair: all that counts is that nothing is lost.
-	whatever := func(uint64) error { return nil }
-	newest := func(n int, do func(segment string) error) func(dir string) error {
-		return func(dir string) error {
-			segments, _ := filepath.Glob(filepath.Join(dir, month, "store", "*.zap"))
-			slices.Sort(segments)
-			for _, s := range segments[max(0, len(segments)-n):] {
-				if err := do(s); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}
-	truncate := func(size int64) func(string) error {
-		return func(segment string) error { return os.Truncate(segment, size) }
-	}
-	bolt := func(dir string) string { return filepath.Join(dir, month, "store", "root.bolt") }
-	tests := []struct {
-		name   string
-		damage func(dir string) error
-		from   func(from uint64) error
-		aside  string // is the partition set aside?
-	}{
-		{"none", func(string) error { return nil }, nothing, no},
-		{"newest segment truncated", newest(1, truncate(100)), whatever, maybe},
-		{"newest segment empty", newest(1, truncate(0)), whatever, maybe},
-		{"newest segment missing", newest(1, os.Remove), whatever, maybe},
-		{"two newest segments truncated", newest(2, truncate(100)), whatever, maybe},
-		{"two newest segments missing", newest(2, os.Remove), whatever, maybe},
-		// Set aside, unless Bleve still has the snapshot of the empty index.
-		{"all segments truncated", newest(1000, truncate(100)), something, maybe},
-		{"all segments missing", newest(1000, os.Remove), something, maybe},
-		{"root.bolt truncated", func(dir string) error { return os.Truncate(bolt(dir), 32<<10) }, something, yes},
-		{"root.bolt empty", func(dir string) error { return os.Truncate(bolt(dir), 0) }, something, yes},
-		{"root.bolt missing", func(dir string) error { return os.Remove(bolt(dir)) }, something, yes},
-		{"index_meta.json empty", func(dir string) error {
-			return os.Truncate(filepath.Join(dir, month, "index_meta.json"), 0)
-		}, something, yes},
-		{"stray file of a copying tool", func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, month, "store", "._00000001.zap"), []byte("x"), 0o600)
-		}, nothing, no},
-		{"half a segment nobody knows", func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, month, "store", "0000000000ff.zap"), []byte("half"), 0o600)
-		}, nothing, no},
-		{"partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, month)) }, something, no},
-		{"last partition deleted", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "2015-10")) }, part, no},
-		{
-			"checkpoint deleted", func(dir string) error { return os.Remove(filepath.Join(dir, checkpointFile)) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no,
-		},
-		{
-			"checkpoint torn", func(dir string) error { return os.Truncate(filepath.Join(dir, checkpointFile), 20) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no,
-		},
-		{
-			"everything deleted", func(dir string) error { return os.RemoveAll(dir) },
-			func(from uint64) error { return expect(from == 1, "want 1") }, no,
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "index")
-			if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
-				t.Fatal(err)
-			}
-			if err := tt.damage(dir); err != nil {
-				t.Fatal(err)
-			}
-			replay(t, dir, stream, tt.from)
-			aside, _ := filepath.Glob(filepath.Join(dir, month+".damaged-*"))
-			if tt.aside == no && len(aside) > 0 || tt.aside == yes && len(aside) != 1 {
-				t.Errorf("set aside: %v, want %v", aside, tt.aside)
-			}
-		})
-	}
-}
-
 func expect(ok bool, msg string) error {
 	if !ok {
 		return fmt.Errorf("%s", msg)
@@ -190,7 +88,6 @@ func expect(ok bool, msg string) error {
 // An old copy of a partition, from a backup or because Bleve fell back on an
 // older snapshot, lacks what was written since, and just that is asked for.
 func TestRolledBack(t *testing.T) {
-	const month = "2015-12"
 	dir, old := t.TempDir(), t.TempDir()
 	stream := messages(30)
 	for _, part := range [][]pipeline.Stored[pipeline.Article]{stream[:12], stream[12:]} {

@@ -22,7 +22,7 @@ import (
 // their options, the tokens of its text. Whoever changes any of it raises the
 // number by one: partitions made before are then known to be of an older
 // mapping, stay searchable as they are, and Reindex makes them anew.
-const mappingVersion = 1
+const mappingVersion = 2
 
 // Fields of a document that are not query's.
 const (
@@ -88,8 +88,11 @@ func (v version) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, v.seq)
 }
 
+// versionLen is the length of an encoded version.
+const versionLen = 16
+
 func decodeVersion(b []byte) version {
-	if len(b) != 16 {
+	if len(b) != versionLen {
 		return version{}
 	}
 	return version{int(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint64(b[8:])}

@@ -15,7 +15,8 @@ import (
 //	.building          a copy under way; goes on, or is thrown away
 //	.ready             a copy that is whole and on the disk: it takes the place
 //	.replaced          the folder it took the place of: thrown away
-//	.damaged-<time>    a damaged folder, kept for a month
+//	.damaged-<time>    a damaged folder, kept for a month; recovery.json in it
+//	                   says what became of it
 const (
 	buildingSuffix = ".building"
 	readySuffix    = ".ready"
@@ -26,8 +27,13 @@ const (
 // asideForm is the form of the time in the name of a damaged folder.
 const asideForm = "20060102T150405.000"
 
+// asideName is a name that is free.
 func asideName(path string, now time.Time) string {
-	return path + damagedInfix + now.UTC().Format(asideForm)
+	for ; ; now = now.Add(time.Millisecond) {
+		if name := path + damagedInfix + now.UTC().Format(asideForm); !exists(name) {
+			return name
+		}
+	}
 }
 
 // settleFolders ends a replacement that a crash cut off.

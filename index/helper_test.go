@@ -22,11 +22,15 @@ func openTest(t testing.TB, dir string) *Index {
 	return openWith(t, Config{Dir: dir})
 }
 
-func openWith(t testing.TB, cfg Config) *Index {
-	t.Helper()
+func tryOpen(cfg Config) (*Index, error) {
 	cfg.nap = cmp.Or(cfg.nap, 10*time.Millisecond)
 	cfg.Timeout = time.Minute // the machine may be busy; what is tested is not speed
-	ix, err := open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, func() time.Time { return when })
+	return open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, func() time.Time { return when })
+}
+
+func openWith(t testing.TB, cfg Config) *Index {
+	t.Helper()
+	ix, err := tryOpen(cfg)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

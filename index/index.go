@@ -32,9 +32,15 @@ type Config struct {
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
 	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
 
-	places int64         // see maxPlaces
-	groups int           // see maxGroups
-	nap    time.Duration // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	// MinFree is the bytes of disk that stay free: below, nothing is written
+	// until there is room again, and searches go on. Default 512 MiB, or a
+	// fiftieth of the disk where that is less; negative: none.
+	MinFree int64 `yaml:"min_free"`
+
+	bleve  map[string]any // settings of Bleve's that differ in a test
+	places int64          // see maxPlaces
+	groups int            // see maxGroups
+	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -85,16 +91,25 @@ type Index struct {
 	keeper  *keeper
 	now     func() time.Time
 
-	writing sync.Mutex // held by whoever changes partitions
+	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
+	reindexing sync.Mutex // held by the one Reindex there may be
+	making     sync.Mutex // held by whoever makes a partition's folder anew; before writing
+	writing    sync.Mutex // held by whoever changes partitions
 
 	mu         sync.RWMutex
 	partitions []*partition // newest first
 	closed     bool
+	full       string // why nothing is written; empty: there is room
 
-	commit *committer
-	floor  atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
-	stop   context.CancelFunc
-	wg     sync.WaitGroup
+	suspects chan struct{} // a partition is to be scrubbed
+
+	space func(dir string) (free, total int64, err error)
+
+	commit   *committer
+	recovery *recovery
+	floor    atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
+	stop     context.CancelFunc
+	wg       sync.WaitGroup
 }
 
 // ErrClosed says that the index is closed.
@@ -118,7 +133,10 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	ix := &Index{log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now}
+	ix := &Index{
+		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
+		space: diskSpace, suspects: make(chan struct{}, 1),
+	}
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
@@ -131,7 +149,12 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	case cp.Partition != period(cfg.Partition):
 		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
 	}
+	ix.checkSpace()
 	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
+	ix.recovery = newRecovery(cfg.Dir, now)
+	if err := ix.recovery.load(period(cfg.Partition)); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
 	if err := ix.openAll(cp); err != nil {
 		return nil, errors.Join(err, ix.closePartitions())
 	}
@@ -144,12 +167,16 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
+	ix.wg.Go(func() { ix.recover(ctx) })
 	return ix, nil
 }
 
 // openAll opens what partitions there are and those the checkpoint knows of,
 // and works out what is missing.
 func (ix *Index) openAll(cp *checkpoint) error {
+	if err := removeBuilding(ix.cfg.Dir); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
 	entries, err := os.ReadDir(ix.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
@@ -171,8 +198,8 @@ func (ix *Index) openAll(cp *checkpoint) error {
 		if err != nil {
 			return fmt.Errorf("index: %w", err)
 		}
-		if from := ix.commit.compare(p); from > 0 {
-			ix.log.Error("partition lacks articles: they are asked for again", "partition", name, "from_seq", from)
+		if err := ix.adopt(context.Background(), p); err != nil {
+			return fmt.Errorf("index: %w", err)
 		}
 	}
 	return nil
@@ -216,6 +243,11 @@ func (ix *Index) partition(name string) *partition {
 // before the first Write.
 func (ix *Index) From() uint64 { return ix.commit.from() }
 
+// Behind tells that the index has come to lack something since From was asked,
+// as when a damage is found while it runs: the consumer should be stopped, and
+// run again, for which it asks From.
+func (ix *Index) Behind() <-chan struct{} { return ix.commit.behind }
+
 // Close waits until all writes are durable and acknowledged, then closes the
 // partitions. Writes that can't become durable are told so.
 func (ix *Index) Close() error {
@@ -233,7 +265,7 @@ func (ix *Index) Close() error {
 	err := ix.commit.drain(flushTimeout)
 	ix.stop()
 	ix.wg.Wait()
-	err = errors.Join(err, ix.closePartitions())
+	err = errors.Join(err, ix.closePartitions(), ix.recovery.save())
 	ix.commit.fail(nil, ErrClosed)
 	return err
 }
@@ -266,6 +298,7 @@ func (ix *Index) watch(ctx context.Context) {
 					ix.heal(p, why)
 				}
 			}
+			ix.checkSpace()
 			ix.metrics.update(ix)
 		}
 	}
@@ -281,14 +314,15 @@ func (ix *Index) heal(p *partition, why string) {
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)
 	ix.metrics.reopened.Inc()
+	ix.suspect(p) // damage can be what Bleve's goroutines die of
 	err := p.reopen()
 	ix.commit.fail(p, fmt.Errorf("partition %s was opened anew: %s", p.name, why))
 	if err != nil {
 		ix.log.Error("partition can't be opened anew", "partition", p.name, "err", err)
 		return
 	}
-	if from := ix.commit.compare(p); from > 0 {
-		ix.log.Error("partition lacks articles: they are asked for at the next start", "partition", p.name, "from_seq", from)
+	if err := ix.adopt(context.Background(), p); err != nil {
+		ix.log.Error("what the partition lacks is not known", "partition", p.name, "err", err)
 	}
 }
 
@@ -315,6 +349,9 @@ func (ix *Index) article(p *partition, id string) (a pipeline.Article, err error
 		return err
 	})
 	if err != nil {
+		if !errors.Is(err, pipeline.ErrNotFound) && !errors.Is(err, errDown) {
+			ix.suspect(p)
+		}
 		return a, fmt.Errorf("article %s: %w", id, err)
 	}
 	return a, nil
@@ -341,10 +378,12 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 // Stats is what the index holds.
 type Stats struct {
 	Documents  int              `json:"documents"`
-	Bytes      int64            `json:"bytes"`    // on disk
-	Seq        uint64           `json:"seq"`      // highest stream sequence that is durable
-	Outdated   int              `json:"outdated"` // partitions of an older mapping: searchable; Reindex makes them anew
+	Bytes      int64            `json:"bytes"`             // on disk
+	Seq        uint64           `json:"seq"`               // highest stream sequence that is durable
+	Stopped    string           `json:"stopped,omitempty"` // why nothing is written; empty: it is
+	Outdated   int              `json:"outdated"`          // partitions of an older mapping: searchable; Reindex makes them anew
 	Partitions []PartitionStats `json:"partitions"`
+	Recoveries []Recovery       `json:"recoveries"` // of damaged partitions in the last month, newest first
 }
 
 // PartitionStats is what one partition holds.
@@ -362,7 +401,7 @@ type PartitionStats struct {
 
 // Stats counts what the index holds, newest partition first.
 func (ix *Index) Stats() Stats {
-	s := Stats{Seq: ix.commit.seq(), Partitions: []PartitionStats{}}
+	s := Stats{Seq: ix.commit.seq(), Stopped: ix.noRoom(), Partitions: []PartitionStats{}, Recoveries: ix.recovery.list()}
 	for _, p := range ix.list() {
 		ps := p.stats()
 		s.Documents += ps.Documents

@@ -122,7 +122,10 @@ func (c cursor) compare(d cursor) int {
 // mergeIDs is the first limit of the ids of several shards.
 func mergeIDs(limit int, rs []pipeline.IDsResult) pipeline.IDsResult {
 	out := pipeline.IDsResult{IDs: []string{}}
-	for _, r := range rs {
+	for i, r := range rs {
+		if i == 0 || r.Seq < out.Seq {
+			out.Seq = r.Seq
+		}
 		out.IDs = append(out.IDs, r.IDs...)
 		out.Total += r.Total
 	}

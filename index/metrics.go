@@ -26,6 +26,12 @@ type metrics struct {
 	sealed     prometheus.Counter
 	unsealed   prometheus.Counter
 	damaged    prometheus.Counter
+	reindexed  prometheus.Counter
+	recoveries prometheus.Counter
+	recovered  prometheus.Counter
+	lost       prometheus.Gauge
+	stopped    prometheus.Gauge
+	free       prometheus.Gauge
 	documents  prometheus.Gauge
 	bytes      prometheus.Gauge
 	partitions prometheus.Gauge
@@ -77,6 +83,30 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "newswatch_index_scrub_damage_total",
 			Help: "Times a scrub found a partition damaged.",
 		}),
+		reindexed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_reindexed_total",
+			Help: "Partitions made anew by the mapping of today.",
+		}),
+		recoveries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_recoveries_total",
+			Help: "Times a damaged partition was made anew.",
+		}),
+		recovered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_recovered_articles_total",
+			Help: "Articles recovered from the documents of damaged partitions.",
+		}),
+		lost: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_lost_articles",
+			Help: "Articles that damage of the last month took and neither documents nor stream have brought back.",
+		}),
+		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_writing_stopped",
+			Help: "1 while nothing is written because the disk is nearly full.",
+		}),
+		free: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "newswatch_index_disk_free_bytes",
+			Help: "Bytes free on the disk of the index.",
+		}),
 		documents: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "newswatch_index_documents",
 			Help: "Documents in the index.",
@@ -95,7 +125,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
-		m.reopened, m.sealed, m.unsealed, m.damaged, m.documents, m.bytes, m.partitions, m.sick)
+		m.reopened, m.sealed, m.unsealed, m.damaged, m.reindexed, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
 	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
 		m.articles.WithLabelValues(r)
 	}
@@ -117,6 +147,11 @@ func (m *metrics) update(ix *Index) {
 			sick++
 		}
 	}
+	lost := 0
+	for _, r := range s.Recoveries {
+		lost += r.Lost
+	}
+	m.lost.Set(float64(lost))
 	m.documents.Set(float64(s.Documents))
 	m.bytes.Set(float64(s.Bytes))
 	m.partitions.Set(float64(len(s.Partitions)))

@@ -41,11 +41,11 @@ var (
 // bleveConfig is how every partition is opened. Batches are searchable at once
 // and written to disk together after half a second: two and a half times the
 // throughput and half the CPU of a disk write per batch.
-func bleveConfig(nap time.Duration) map[string]any {
-	return map[string]any{
+func bleveConfig(cfg Config) map[string]any {
+	config := map[string]any{
 		"unsafe_batch": true,
 		"scorchPersisterOptions": map[string]any{
-			"PersisterNapTimeMSec":      nap.Milliseconds(),
+			"PersisterNapTimeMSec":      cfg.nap.Milliseconds(),
 			"PersisterNapUnderNumFiles": 500,
 		},
 		// With one snapshot a torn newest segment makes the index unopenable.
@@ -53,6 +53,8 @@ func bleveConfig(nap time.Duration) map[string]any {
 		"bolt_timeout":           "5s", // without it a second process waits for ever
 		"asyncErrorCallbackName": asyncErrors,
 	}
+	maps.Copy(config, cfg.bleve)
+	return config
 }
 
 // newMapping indexes nothing by itself: documents are built field by field, and
@@ -68,7 +70,7 @@ func newMapping() mapping.IndexMapping {
 // openPartition opens or creates the partition. One that is damaged is moved
 // aside and an empty one takes its place.
 func openPartition(log *slog.Logger, cfg Config, name string, clock func() time.Time) (*partition, error) {
-	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg.nap), clock: clock}
+	p := &partition{name: name, path: filepath.Join(cfg.Dir, name), log: log, config: bleveConfig(cfg), clock: clock}
 	// Known before it is opened: its goroutines may fail at once.
 	partitionsByStore.Store(p.store(), p)
 	if err := p.open(); err != nil {
@@ -97,9 +99,8 @@ func (p *partition) open() error {
 	if !isDamage(err) {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
-	aside := asideName(p.path, p.clock())
-	p.log.Error("partition is damaged: set aside, built anew from what can be read of it and from the stream", "partition", p.name, "aside", aside, "err", err)
-	if err := os.Rename(p.path, aside); err != nil {
+	p.log.Error("partition is damaged: set aside", "partition", p.name, "err", err)
+	if err := p.setAside(err); err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
 	return p.create()
@@ -165,6 +166,9 @@ func (p *partition) dropUnreadable() error {
 			return nil
 		}
 		p.log.Error("the newest of the partition can't be read: it goes back to an older state", "partition", p.name, "snapshots_lost", i)
+		if err := p.keepLost(fmt.Errorf("the newest %d states can't be read", i)); err != nil {
+			return err
+		}
 		return scorch.Rollback(p.store(), point)
 	}
 	return nil // nothing has been written to it yet
@@ -239,7 +243,7 @@ var segmentName = regexp.MustCompile(`^[0-9a-f]+\.zap$`)
 // them, left by a copying tool (._0001.zap), keeps Bleve from opening.
 func (p *partition) setStraysAside() error {
 	entries, err := os.ReadDir(p.store())
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err != nil {

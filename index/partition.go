@@ -58,14 +58,18 @@ type partition struct {
 	filter  *filter     // nil until first needed
 	state   state       // with all writes
 	made    partitionMake
+	docs    int    // documents after the last write
 	durable uint64 // number of the last durable write
 	pending []pendingWrite
-	opening uint64    // counts openings; callbacks of earlier ones are void
-	sealed  *seal     // nil: it can be written to
-	damaged string    // what the last scrub found
-	touched time.Time // by the last write
-	broken  string    // why it must be opened anew
-	failing string    // what its last attempt to persist said, while it fails
+	opening uint64          // counts openings; callbacks of earlier ones are void
+	sealed  *seal           // nil: it can be written to
+	damaged string          // what the last scrub found
+	touched time.Time       // by the last write
+	suspect bool            // something went wrong in reading it: to be scrubbed
+	broken  string          // why it must be opened anew
+	changes map[string]bool // ids of documents changed; nil: nobody wants to know
+	wrecks  []damage        // folders set aside by open, for the index to deal with
+	failing string          // what its last attempt to persist said, while it fails
 }
 
 // A pendingWrite is one that is searchable and not yet durable.
@@ -88,6 +92,9 @@ type putDoc struct {
 	article pipeline.Article
 	version version
 	doc     bleveindex.Document
+
+	salvaged bool // it was in the index before, and keeps the time at which it was indexed first
+	isNew    bool // its key is nowhere in the index
 }
 
 // index returns the Bleve index, or errDown.
@@ -176,17 +183,28 @@ func (p *partition) attach(idx bleve.Index) error {
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", p.name, err)
 	}
+	docs, err := idx.DocCount()
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", p.name, err)
+	}
 	if st.Gen == 0 { // nothing has been written to it: it is made now
 		made = partitionMake{Mapping: mappingVersion, Made: p.clock().UTC()}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idx, p.state, p.durable, p.made = idx, st, st.Gen, made
+	p.idx, p.state, p.durable, p.made, p.docs = idx, st, st.Gen, made, int(docs)
 	p.pending, p.filter = nil, nil
 	p.broken, p.failing = "", ""
 	p.sealed, p.damaged = sealed, ""
 	p.opening++
 	return nil
+}
+
+// documents is how many there were after the last write.
+func (p *partition) documents() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.docs
 }
 
 // now is the partition's state with all writes.
@@ -280,6 +298,14 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		p.setBroken(fmt.Sprintf("write: %v", err))
 		return 0, fmt.Errorf("partition %s: write: %w", p.name, err)
 	}
+	docs, err := idx.DocCount()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.docs = int(docs)
+	}
+	// Only now: whoever reads what has changed must read the new state.
+	p.note(c)
 	return next.Gen, nil
 }
 
@@ -328,7 +354,7 @@ func (p *partition) takeDurable(m *mark) bool {
 	n := 0
 	for ; n < len(p.pending) && p.pending[n].state.Gen <= p.durable; n++ {
 		w := p.pending[n]
-		m.state = w.state
+		m.state, m.Documents = w.state, p.docs
 		if w.late {
 			m.addLate(w.state.Gen, w.low)
 		}

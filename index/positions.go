@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
@@ -61,7 +60,7 @@ type row struct {
 
 // rowOf is the terms that have positions: single Han characters have none.
 func (s *segment) rowOf(field string, terms []string) (*row, error) {
-	r := &row{words: len(terms), bigram: isBigram(terms[len(terms)-1]), first: -1}
+	r := &row{words: len(terms), bigram: textnorm.IsBigram(terms[len(terms)-1]), first: -1}
 	seen := make(map[string]*positions)
 	for i, t := range terms {
 		if isChar(t) {
@@ -261,11 +260,4 @@ func (s *segment) rows(field string, part query.Node) (rows []*row, ok bool, err
 	}
 	r, err := s.rowOf(field, terms)
 	return []*row{r}, true, err
-}
-
-// isBigram reports whether a term is two characters of a script that sets no
-// spaces.
-func isBigram(term string) bool {
-	r, _ := utf8.DecodeRuneInString(term)
-	return utf8.RuneCountInString(term) == 2 && textnorm.ClassOf(r)&textnorm.Bounded == 0
 }

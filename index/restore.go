@@ -286,7 +286,7 @@ func checkRestored(dir string, m *manifest) error {
 }
 
 func checkPartition(path, name string, want state, documents int) error {
-	p := &partition{name: name, path: path, log: slog.New(slog.DiscardHandler), config: bleveConfig(time.Second)}
+	p := &partition{name: name, path: path, log: slog.New(slog.DiscardHandler), config: bleveConfig(Config{nap: time.Second})}
 	p.config["read_only"] = true
 	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, p.config) })
 	if err != nil {

@@ -85,6 +85,7 @@ func (r *run) hits(ctx context.Context) error {
 	if err := r.find(ctx); err != nil {
 		return err
 	}
+	r.lacking()
 	if r.req.Sort == pipeline.SortRelevance && r.req.Limit > 0 {
 		if err := r.rank(ctx); err != nil {
 			return err
@@ -193,6 +194,9 @@ func (r *run) failed(v *view, err error) error {
 		return err
 	}
 	r.ix.log.Error("partition does not answer", "partition", v.p.name, "query", r.req.Query, "err", err)
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDown) {
+		r.ix.suspect(v.p)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v.failed.Store(true)
@@ -207,6 +211,17 @@ func (r *run) failed(v *view, err error) error {
 	}
 	r.warn("partial: partition %s %s", v.p.name, why)
 	return nil
+}
+
+// unreadable goes on without an article that can't be read. It is damage: what
+// can be read is shown until it is mended.
+func (r *run) unreadable(v *view, err error) {
+	r.ix.log.Error("article can't be read", "partition", v.p.name, "err", err)
+	r.ix.suspect(v.p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.partial, r.res.TotalExact = true, false
+	r.warn("partial: an article of partition %s can't be read", v.p.name)
 }
 
 func (r *run) warn(format string, args ...any) {

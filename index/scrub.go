@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -23,33 +25,97 @@ const (
 
 // scrub reads every file of every partition and compares checksums: Bleve
 // itself never does, and would answer from a zeroed block as if nothing were.
+// What is found damaged is made anew.
 func (ix *Index) scrub(ctx context.Context) {
+	for _, p := range ix.list() {
+		if ctx.Err() != nil {
+			return
+		}
+		ix.scrubOne(ctx, p)
+	}
+}
+
+func (ix *Index) scrubOne(ctx context.Context, p *partition) {
+	ix.scrubbing.Lock()
+	defer ix.scrubbing.Unlock()
 	pace := func(n int) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(n) * time.Second / scrubRate):
 		}
 	}
+	p.mu.Lock()
+	sealed := p.sealed
+	p.suspect = false
+	p.mu.Unlock()
+	err := p.scrubSegments(ctx, pace)
+	if err == nil {
+		err = p.checkFiles()
+	}
+	if err == nil && sealed != nil {
+		if err = sealed.check(ctx, p.path, pace); err != nil && !p.isSealed() {
+			err = nil // written to meanwhile
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case errors.Is(err, errDown):
+		return // it is being opened anew
+	case err == nil:
+		p.setDamaged("")
+		return
+	}
+	p.setDamaged(err.Error())
+	ix.metrics.damaged.Inc()
+	ix.log.Error("scrub found damage", "partition", p.name, "err", err)
+	if err := ix.mend(ctx, p, err); err != nil && ctx.Err() == nil {
+		ix.log.Error("damaged partition can't be made anew: tried again", "partition", p.name, "err", err)
+		ix.suspect(p)
+	}
+}
+
+// checkFiles sees that the files which an open partition holds are those a
+// start would open.
+func (p *partition) checkFiles() error {
+	for _, name := range []string{"index_meta.json", filepath.Join("store", "root.bolt")} {
+		info, err := os.Stat(filepath.Join(p.path, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w: %s is missing", errDamage, name)
+		case err != nil:
+			return err
+		case info.Size() == 0:
+			return fmt.Errorf("%w: %s is empty", errDamage, name)
+		}
+	}
+	return nil
+}
+
+// suspectAgain is how long after a scrub another is made for a suspicion alone.
+const suspectAgain = 10 * time.Minute
+
+// suspect has the partition scrubbed soon: something went wrong in reading it.
+func (ix *Index) suspect(p *partition) {
+	p.mu.Lock()
+	p.suspect = true
+	p.mu.Unlock()
+	select {
+	case ix.suspects <- struct{}{}:
+	default:
+	}
+}
+
+// scrubSuspects scrubs the partitions that are suspected, each not too often.
+func (ix *Index) scrubSuspects(ctx context.Context, last map[string]time.Time) {
 	for _, p := range ix.list() {
-		err := p.scrubSegments(ctx, pace)
 		p.mu.Lock()
-		sealed := p.sealed
+		suspect := p.suspect
 		p.mu.Unlock()
-		if err == nil && sealed != nil {
-			if err = sealed.check(ctx, p.path, pace); err != nil && !p.isSealed() {
-				err = nil // written to meanwhile
-			}
+		if suspect && time.Since(last[p.name]) >= suspectAgain && ctx.Err() == nil {
+			last[p.name] = time.Now()
+			ix.scrubOne(ctx, p)
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			p.setDamaged("")
-			continue
-		}
-		p.setDamaged(err.Error())
-		ix.metrics.damaged.Inc()
-		ix.log.Error("scrub found damage", "partition", p.name, "err", err)
 	}
 }
 
@@ -124,17 +190,25 @@ func (ix *Index) maintain(ctx context.Context) {
 	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	var scrubbed time.Time
+	suspected := make(map[string]time.Time)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-ix.suspects:
+			ix.scrubSuspects(ctx, suspected)
+			continue
 		case <-tick.C:
 		}
+		ix.scrubSuspects(ctx, suspected)
 		for again := true; again && ctx.Err() == nil; {
 			var err error
 			if again, err = ix.sealNext(ctx); err != nil && ctx.Err() == nil {
 				ix.log.Error("partition can't be sealed: tried again", "err", err)
 			}
+		}
+		if err := errors.Join(ix.recovery.save(), ix.recovery.purge()); err != nil {
+			ix.log.Error("what became of damaged partitions can't be noted", "err", err)
 		}
 		if time.Since(scrubbed) >= scrubEvery {
 			ix.scrub(ctx)

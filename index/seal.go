@@ -177,6 +177,11 @@ func (p *partition) sealable(now time.Time) bool {
 // copy, and lets it take the place. Writes go on meanwhile: if one comes, the
 // partition stays as it is until the next time.
 func (ix *Index) seal(ctx context.Context, p *partition) error {
+	ix.making.Lock()
+	defer ix.making.Unlock()
+	if err := ix.roomFor(diskUse(p.path)); err != nil {
+		return err
+	}
 	began := time.Now()
 	before := p.now()
 	idx, err := p.index()
@@ -245,7 +250,7 @@ func copyIndex(idx bleve.Index, to string) error {
 
 // checkCopy opens a copy, sees that its segments are whole, and sums it up.
 func (ix *Index) checkCopy(path, name string) (*seal, error) {
-	p := &partition{name: name, path: path, log: ix.log, config: bleveConfig(ix.cfg.nap), clock: ix.now}
+	p := &partition{name: name, path: path, log: ix.log, config: bleveConfig(ix.cfg), clock: ix.now}
 	p.config["read_only"] = true
 	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, p.config) })
 	if err != nil {
@@ -276,6 +281,9 @@ func (ix *Index) unseal(p *partition) error {
 	if err := p.reopen(); err != nil {
 		return fmt.Errorf("unseal partition %s: %w", p.name, err)
 	}
+	if err := ix.adopt(context.Background(), p); err != nil {
+		return err
+	}
 	ix.metrics.unsealed.Inc()
 	ix.log.Info("sealed partition opened for writing", "partition", p.name)
 	return nil
@@ -299,7 +307,9 @@ func (ix *Index) swap(p *partition, aside string) error {
 	if err != nil {
 		return fmt.Errorf("exchange partition %s: %w", p.name, err)
 	}
-	ix.commit.compare(p)
+	if err := ix.adopt(context.Background(), p); err != nil {
+		return err
+	}
 	ix.commit.notify(p) // batches that waited for the old one: all are in the new
 	if strings.HasSuffix(aside, replacedSuffix) {
 		return os.RemoveAll(aside)

@@ -133,9 +133,13 @@ func TestScrub(t *testing.T) {
 		t.Errorf("check of the seal: %v, want errSeal", err)
 	}
 	ix.scrub(context.Background())
-	for _, s := range ix.Stats().Partitions {
-		if bad := s.Error != ""; bad != (s.Name == p.name) {
+	s := ix.Stats()
+	for _, s := range s.Partitions {
+		if s.Error != "" {
 			t.Errorf("%s: error %q", s.Name, s.Error)
 		}
+	}
+	if len(s.Recoveries) != 1 || s.Recoveries[0].Partition != p.name || s.Recoveries[0].State != RecoveryDone {
+		t.Errorf("recoveries %+v, want one of %s", s.Recoveries, p.name)
 	}
 }

@@ -60,13 +60,14 @@ func (r *run) page(ctx context.Context) error {
 			r.shownGroups = append(r.shownGroups, key)
 		}
 	}
-	return r.show(shown)
+	r.show(shown)
+	return nil
 }
 
 // show makes the hits of the page, several at once: reading and marking an
 // article takes longer than finding it. What was found is shown even if the
 // time is over.
-func (r *run) show(hits []hit) error {
+func (r *run) show(hits []hit) {
 	out := make([]*pipeline.Hit, len(hits))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -76,19 +77,18 @@ func (r *run) show(hits []hit) error {
 				out[i], err = r.shown(h)
 				return err
 			})
-			if err != nil && !h.s.v.failed.Load() {
-				return r.failed(h.s.v, err)
+			if err != nil {
+				r.unreadable(h.s.v, err)
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
+	_ = g.Wait() // each error is told
 	for _, h := range out {
-		if h != nil { // else its partition failed just now
+		if h != nil {
 			r.res.Hits = append(r.res.Hits, *h)
 		}
 	}
-	return err
 }
 
 // shown is a hit as it is shown. It is known to match.

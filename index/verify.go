@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -112,13 +113,16 @@ func (r *run) load(s *segment, doc uint32) (*reading, error) {
 	return d, nil
 }
 
-// read reads the article of an unread hit and says whether it matches.
+// read reads the article of an unread hit and says whether it matches. One that
+// can't be read doesn't.
 func (r *run) read(s *segment, doc uint32) (bool, error) {
+	ok := false
 	d, err := r.load(s, doc)
 	if err != nil {
-		return false, err
+		r.unreadable(s.v, fmt.Errorf("document %d: %w", doc, err))
+	} else {
+		_, ok = r.query.Match(d.doc)
 	}
-	_, ok := r.query.Match(d.doc)
 	s.unread = roaring.AndNot(s.unread, roaring.BitmapOf(doc))
 	if ok {
 		s.sure = roaring.Or(s.sure, roaring.BitmapOf(doc))

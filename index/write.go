@@ -30,7 +30,14 @@ func (ix *Index) Write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	}
 	ix.metrics.writes.WithLabelValues(resultOK).Inc()
 	ix.metrics.searchable.Observe(time.Since(start).Seconds())
-	ix.commit.add(needs, done)
+	ix.commit.add(needs, highest(batch), done)
+}
+
+func highest(batch []pipeline.Stored[pipeline.Article]) (seq uint64) {
+	for _, s := range batch {
+		seq = max(seq, s.Seq)
+	}
+	return seq
 }
 
 // fullWait is how long what can't be written waits before it comes again. Bleve
@@ -42,6 +49,7 @@ type incoming struct {
 	article   pipeline.Article
 	version   version
 	partition string
+	salvaged  bool // it was in the index before
 }
 
 // write returns the writes that must be durable for the batch to be.
@@ -52,14 +60,16 @@ func (ix *Index) write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	}
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
+	return ix.writeNewest(ctx, ins)
+}
+
+// writeNewest is called with the writing lock.
+func (ix *Index) writeNewest(ctx context.Context, ins []incoming) (map[*partition]uint64, error) {
 	if ix.isClosed() {
 		return nil, ErrClosed
 	}
-	for _, p := range ix.list() {
-		if why := p.notPersisting(); why != "" {
-			// Bleve would take it into memory, and more and more of it.
-			return nil, pipeline.Later(fullWait, fmt.Errorf("partition %s can't be written to disk: %s", p.name, why))
-		}
+	if err := ix.putOff(); err != nil {
+		return nil, err
 	}
 	found, err := ix.places(ctx, ins)
 	if err != nil {
@@ -72,7 +82,15 @@ func (ix *Index) write(ctx context.Context, batch []pipeline.Stored[pipeline.Art
 	if err := ix.analyse(plan); err != nil {
 		return nil, err
 	}
-	return needs, ix.applyAll(plan, needs)
+	if err := ix.applyAll(plan, needs); err != nil {
+		return nil, err
+	}
+	for p, c := range plan {
+		for _, d := range c.put {
+			ix.recovery.arrived(p.name, d)
+		}
+	}
+	return needs, nil
 }
 
 // keyForm is the one form of a key: another would be another document.
@@ -91,7 +109,7 @@ func (ix *Index) newest(batch []pipeline.Stored[pipeline.Article]) ([]incoming, 
 		if _, key, _ := pipeline.ParseID(a.ID); key != a.Key || !keyForm.MatchString(key) {
 			return nil, pipeline.Permanent("invalid", fmt.Errorf("article %s has key %q", a.ID, a.Key))
 		}
-		in := incoming{a, version{a.Revision, s.Seq}, name}
+		in := incoming{article: a, version: version{a.Revision, s.Seq}, partition: name}
 		i, known := byKey[a.Key]
 		switch {
 		case !known:
@@ -168,7 +186,7 @@ func (ix *Index) plan(ins []incoming, found map[string][]place) (map[*partition]
 			}
 		}
 		c := at(p, seq)
-		c.put = append(c.put, &putDoc{article: in.article, version: in.version})
+		c.put = append(c.put, &putDoc{article: in.article, version: in.version, salvaged: in.salvaged, isNew: len(found[in.article.Key]) == 0})
 		ix.metrics.articles.WithLabelValues(writePut).Inc()
 	}
 	return plan, needs, nil
@@ -183,7 +201,9 @@ func (ix *Index) analyse(plan map[*partition]*change) error {
 		for part := range slices.Chunk(c.put, 8) {
 			g.Go(func() error {
 				for _, d := range part {
-					d.article.Indexed = now
+					if !d.salvaged {
+						d.article.Indexed = now
+					}
 					doc, err := newDocument(&d.article, d.version, ix.codec)
 					if err != nil {
 						return err
@@ -272,7 +292,7 @@ func (ix *Index) delete(plan map[*partition]*change, done func(error)) error {
 	if err := ix.applyAll(plan, needs); err != nil {
 		return err
 	}
-	ix.commit.add(needs, done)
+	ix.commit.add(needs, 0, done)
 	return nil
 }
 

@@ -215,7 +215,7 @@ func TestHealFailsWaiting(t *testing.T) {
 	put(t, ix, stored(1, article(1, when, "first", "text")))
 	p := ix.list()[0]
 	failed := make(chan error, 1)
-	ix.commit.add(map[*partition]uint64{p: 1000}, func(err error) { failed <- err })
+	ix.commit.add(map[*partition]uint64{p: 1000}, 0, func(err error) { failed <- err })
 	ix.heal(p, "test")
 	if err := <-failed; err == nil {
 		t.Error("a batch that is lost was acknowledged")

@@ -106,7 +106,8 @@ func (p RetagPass) Percent() int {
 // A RetagEntity is how far an entity is applied to the archive.
 type RetagEntity struct {
 	ID      string     `json:"id"`
-	Pass    *RetagPass `json:"pass,omitempty" doc:"The pass that is to apply it; absent: none is under way."`
+	Pending bool       `json:"pending,omitempty" doc:"It was changed a moment ago, and no pass is made of that yet."`
+	Pass    *RetagPass `json:"pass,omitempty" doc:"The pass that applies it; absent: none is under way."`
 	Applied time.Time  `json:"applied,omitzero" doc:"When it was last applied to the archive; absent: never, new articles alone are tagged with it."`
 	Changed int        `json:"changed" doc:"Articles whose tags that changed."`
 	Kept    bool       `json:"kept,omitempty" doc:"It was deleted, and its tags kept."`

@@ -104,6 +104,8 @@ func (s *Server) routeAPI() error {
 	s.routeStatus()
 	s.routeFeeds()
 	s.routeReextract()
+	s.routeBackup()
+	s.routeRetag()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 
 	for _, schema := range reg.Map() {

@@ -98,6 +98,9 @@ func routeKind[T any](s *Server, k kindRoutes[T]) {
 			return k.put(ctx, s, in)
 		})
 	}
+	if k.kind == catalog.KindEntity { // whose tags are asked for: routeRetag
+		return
+	}
 	huma.Register(s.api, op(http.MethodDelete, "/"+k.many+"/{id}", "delete-"+k.one, "catalog", "Delete a "+k.one),
 		func(ctx context.Context, in *idInput) (*struct{}, error) {
 			if s.deps.Editor == nil {

@@ -164,6 +164,9 @@ func tidyStatus(st *Status) {
 	if st.Streams == nil {
 		st.Streams = []pipeline.StreamStatus{}
 	}
+	if st.Retag == nil {
+		st.Retag = []pipeline.RetagPass{}
+	}
 	if st.Feeds.States == nil {
 		st.Feeds.States = map[string]int{}
 	}

@@ -47,7 +47,7 @@ type ReextractProgress struct {
 	Pages   int       `json:"pages" doc:"Read so far: the newest of each article."`
 	Changed int       `json:"changed" doc:"That gave another text."`
 	Same    int       `json:"same" doc:"That gave the text there is."`
-	Skipped int       `json:"skipped" doc:"Whose article was edited or fetched since, or is no longer in the stream."`
+	Skipped int       `json:"skipped" doc:"Whose article was edited or fetched since, or is there no longer."`
 	Updated time.Time `json:"updated"`
 }
 

@@ -69,8 +69,8 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE channels/{id}", "DELETE dead/{id}", "DELETE entities/{id}", "DELETE reextract", "DELETE sources/{id}", "DELETE watches/{id}",
 		"GET alerts", "GET alerts/{id}", "GET articles/{id}", "GET articles/{id}/explain", "GET channels", "GET channels/{id}", "GET dead", "GET dead/{id}",
-		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
-		"POST apply", "POST articles", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST tag",
+		"GET entities", "GET entities/{id}", "GET entities/{id}/comentions", "GET entities/{id}/retag", "GET entities/{id}/sources", "GET entities/{id}/timeline", "GET feeds", "GET feeds:kept", "GET reextract", "GET retag", "GET search", "GET sources", "GET sources/{id}", "GET sources/{id}/feeds", "GET sources/{id}/yield", "GET status", "GET watches", "GET watches/{id}",
+		"POST apply", "POST articles", "POST backup", "POST dead/{id}:replay", "POST entities:preview", "POST extract", "POST feeds:discover", "POST reextract", "POST retag", "POST tag",
 		"PUT channels/{id}", "PUT entities/{id}", "PUT sources/{id}", "PUT watches/{id}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -407,7 +407,7 @@ func TestAlertsAndDead(t *testing.T) {
 
 func TestStatusFields(t *testing.T) {
 	v := asJSON(t, get(serverOf(t, newWorld(t).deps(), Config{}), "/api/v1/status"), 200)
-	if diff := cmp.Diff([]string{"dead", "disk", "feeds", "index", "roles", "stages", "started", "streams", "uptime_s", "version"}, keys(v)); diff != "" {
+	if diff := cmp.Diff([]string{"dead", "disk", "feeds", "index", "retag", "roles", "stages", "started", "streams", "uptime_s", "version"}, keys(v)); diff != "" {
 		t.Error(diff)
 	}
 	empty := Deps{Status: func(context.Context) (Status, error) { return Status{}, nil }}

@@ -25,6 +25,11 @@ type Deps struct {
 	Yields   Yields
 
 	Reextract Reextractor
+	Retag     Retagger
+
+	// Backup writes a backup; ErrBusy: another is being written; ErrNoIndex:
+	// the index is to be in it, and this process has none.
+	Backup func(ctx context.Context, w io.Writer, opt BackupOptions) error
 
 	Tag     Filter // JSON Lines of texts to JSON Lines of mentions
 	Extract Filter // JSON Lines of pages to JSON Lines of articles
@@ -154,6 +159,7 @@ type Status struct {
 	Index   IndexStatus             `json:"index"`
 	Disk    DiskStatus              `json:"disk"`
 	Dead    int                     `json:"dead"` // dead letters
+	Retag   []pipeline.RetagPass    `json:"retag" doc:"Passes over the archive that are under way or wait."`
 }
 
 // FeedsStatus counts the feeds and tells of those that fail.

@@ -218,7 +218,7 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 // streaming says whether a request's body is a stream without end in sight.
 func streaming(r *http.Request) bool {
 	switch r.URL.Path {
-	case apiPrefix + "/articles", apiPrefix + "/tag", apiPrefix + "/extract":
+	case apiPrefix + "/articles", apiPrefix + "/tag", apiPrefix + "/extract", apiPrefix + "/backup":
 		return r.Method == http.MethodPost
 	}
 	return strings.HasPrefix(r.URL.Path, "/export/")

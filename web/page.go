@@ -19,7 +19,7 @@ import (
 var files embed.FS
 
 // templates has one set for each page: the layout and the page in it.
-var templates = parseTemplates("search", "article", "sources", "source", "entities", "entity", "entity_edit", "alerts", "alert", "status", "error")
+var templates = parseTemplates("search", "article", "sources", "source", "entities", "entity", "entity_edit", "entity_delete", "alerts", "alert", "status", "error")
 
 func parseTemplates(pages ...string) map[string]*template.Template {
 	sets := make(map[string]*template.Template, len(pages))
@@ -86,6 +86,8 @@ func (s *Server) routePages() {
 	s.mux.HandleFunc("POST "+newEntityPath, s.newEntityForm)
 	s.mux.HandleFunc("GET "+editEntityPath, s.editEntityPage)
 	s.mux.HandleFunc("POST "+editEntityPath, s.editEntityForm)
+	s.mux.HandleFunc("GET "+deleteEntityPath, s.deleteEntityPage)
+	s.mux.HandleFunc("POST "+deleteEntityPath, s.deleteEntityForm)
 	s.mux.HandleFunc("GET /alerts", s.alertsPage)
 	s.mux.HandleFunc("GET /alerts/{id}", s.alertPage)
 	s.mux.HandleFunc("GET /status", s.statusPage)

@@ -20,6 +20,8 @@ const (
 	entitiesPath   = "/entities"
 	newEntityPath  = "/entities:new" // no id has a colon
 	editEntityPath = "/entities/{id}/edit"
+
+	deleteEntityPath = "/entities/{id}/delete"
 )
 
 type entitiesPage struct {
@@ -51,6 +53,7 @@ type entityPage struct {
 	Wikidata       string
 	Names          []nameRow
 	Tests          []fact
+	Archive        *archiveView
 	Searched       bool
 	Total          string
 	Timeline       *timelineView
@@ -58,6 +61,7 @@ type entityPage struct {
 	Beside         []facetValue // co-mentions
 	Latest         []hitView
 	All, Edit      string
+	Delete         string
 	JSON           string
 }
 
@@ -191,8 +195,15 @@ func (s *Server) entityPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := s.entityView(e)
+	page.Archive = s.archiveView(r, id)
 	if r.URL.Query().Get("done") == "saved" {
 		page.Notice = "It is saved. From now on new articles are tagged with it."
+		if page.Archive != nil {
+			page.Notice = "It is saved. New articles are tagged with it from now on, and so are those there are, without alerts."
+		}
+	}
+	if page.Archive != nil && page.Archive.Busy {
+		page.Reload = archiveReload
 	}
 	s.entityArticles(r, id, &page)
 	s.render(w, http.StatusOK, "entity", page)
@@ -205,7 +216,7 @@ func (s *Server) entityView(e *catalog.Entity) entityPage {
 		All: searchState{Query: term("entity", e.ID), Collapse: "none"}.url(), JSON: apiPrefix + entityURL(e.ID),
 	}
 	if s.deps.Editor != nil {
-		p.Edit = entityURL(e.ID) + "/edit"
+		p.Edit, p.Delete = entityURL(e.ID)+"/edit", entityURL(e.ID)+"/delete"
 	}
 	for _, f := range []fact{{"Kind", e.Kind}, {"Managed by", e.ManagedBy}, {"Id", e.ID}} {
 		if f.Value != "" {

@@ -27,6 +27,7 @@ type statusPage struct {
 	Failing []feedRow
 	Index   []fact
 	Disk    string
+	Passes  []passRow
 
 	Replicas []replicaRow // where there is more to say than the sums
 
@@ -88,6 +89,7 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.fillStatus(&page, st)
+		page.Passes = s.passRows(r)
 	}
 	if s.deps.Dead != nil {
 		letters, next, err := s.deps.Dead.List(r.Context(), DeadQuery{After: r.URL.Query().Get("dead"), Limit: deadShown})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -115,6 +116,45 @@ func (e editor) replace(r catalog.Ref, obj catalog.Object) {
 }
 
 // alertLog is the world's alerts.
+// retagger applies the world's entities.
+type retagger struct{ *world }
+
+func (r retagger) Start(_ context.Context, req pipeline.RetagRequest) error {
+	r.retagged = append(r.retagged, req)
+	return nil
+}
+
+func (r retagger) Passes(context.Context) ([]pipeline.RetagPass, error) {
+	return []pipeline.RetagPass{
+		{N: 9, State: pipeline.RetagRunning, Entities: []string{"huawei"}, Count: 1, Since: noon.Add(-time.Minute), Candidates: 1200, Looked: 756, Changed: 41},
+		{N: 8, State: pipeline.RetagDone, Since: noon.Add(-time.Hour), Candidates: 9, Looked: 9, Alert: true},
+		{N: 7, State: pipeline.RetagDone, Count: 500, Since: noon.Add(-2 * time.Hour), Candidates: 10, Looked: 10, Failed: 1},
+	}, nil
+}
+
+func (r retagger) Entity(ctx context.Context, id string) (pipeline.RetagEntity, error) {
+	e := pipeline.RetagEntity{ID: id}
+	switch id {
+	case "huawei":
+		passes, _ := r.Passes(ctx)
+		e.Pass = &passes[0]
+	case "alibaba":
+		e.Applied, e.Changed = noon.Add(-time.Hour), 3
+	case "wic":
+		e.Pending = true
+	case "gone":
+		e.Kept = true
+	case "nobody":
+		return e, pipeline.ErrNotFound
+	}
+	return e, nil
+}
+
+func (r retagger) Keep(_ context.Context, id string, keep bool) error {
+	r.kept = append(r.kept, fmt.Sprint(id, " ", keep))
+	return nil
+}
+
 type alertLog struct{ *world }
 
 func (l alertLog) List(_ context.Context, after string, limit int) ([]pipeline.Alert, string, error) {

@@ -77,6 +77,9 @@ var told = []struct {
 // A world is values behind the server's interfaces: a few articles in three
 // languages, searched with the real query language, and what else there is.
 type world struct {
+	retagged []pipeline.RetagRequest
+	kept     []string // what is to become of tags
+
 	mu       sync.Mutex
 	catalog  *catalog.Catalog
 	articles []pipeline.Article // newest first
@@ -520,7 +523,7 @@ func upper(_ context.Context, in io.Reader, out io.Writer) error {
 // deps is the whole world.
 func (w *world) deps() Deps {
 	return Deps{
-		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Yields: w, Explain: w,
+		Searcher: w, Articles: w, Catalog: w, Editor: editor{w}, Alerts: alertLog{w}, Dead: deadLog{w}, Loader: w, Feeds: w, Yields: w, Explain: w, Retag: retagger{w},
 		Tag: upper, Extract: upper, Preview: w.preview, Tests: tests,
 		Lint: func(e catalog.Entity) []pipeline.NameWarning {
 			return []pipeline.NameWarning{{Name: e.Names[0].Text, Rule: "common", Msg: "is a word of every day"}}

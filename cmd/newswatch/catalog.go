@@ -85,22 +85,27 @@ func readInput(stdin io.Reader, file string) (data []byte, name string, err erro
 
 func newDelete() *cobra.Command {
 	var s server
+	var tags string
 	cmd := &cobra.Command{
 		Use:   "delete KIND ID",
 		Short: "Delete a source, entity, watch or channel of the running server",
 		Long: `Delete a source, entity, watch or channel. What is managed by a file can only
-be deleted there.
+be deleted there. The tags of an entity are taken out of the articles there are,
+in the background; --tags keep leaves them. Alerts that were sent stay.
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 no such object.`,
 		Args: cobra.ExactArgs(2),
-		PreRunE: func(_ *cobra.Command, args []string) error {
+		PreRunE: func(cmd *cobra.Command, args []string) error {
 			if kinds[strings.ToLower(args[0])] == "" {
 				return fmt.Errorf("unknown kind %q: want source, entity, watch or channel", args[0])
 			}
 			if args[1] == "" {
 				return errors.New("the id is empty")
 			}
-			return nil
+			if cmd.Flags().Changed("tags") && kinds[strings.ToLower(args[0])] != "entities" {
+				return errors.New("--tags: only entities have tags")
+			}
+			return oneOf("tags", tags, "remove", "keep")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := s.client()
@@ -109,6 +114,9 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 no such object.`,
 			}
 			kind := strings.ToLower(args[0])
 			path := apiPath + kinds[kind] + "/" + url.PathEscape(args[1])
+			if kinds[kind] == "entities" {
+				path += "?tags=" + tags
+			}
 			if err := c.Do(cmd.Context(), http.MethodDelete, path, "", nil, nil); err != nil {
 				return err
 			}
@@ -117,5 +125,6 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 no such object.`,
 		},
 	}
 	s.flags(cmd)
+	cmd.Flags().StringVar(&tags, "tags", "remove", "of an entity: remove its tags from the articles there are, or keep them")
 	return cmd
 }

@@ -101,7 +101,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing found or check failed.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newRun(), newDemo(),
-		newSearch(), newApply(), newGet(), newDelete(), newLoad(), newFeeds(), newEntities(), newDead(), newReindex(),
+		newSearch(), newApply(), newGet(), newDelete(), newLoad(), newFeeds(), newEntities(), newDead(), newReindex(), newRetag(),
+		newBackup(), newRestore(),
 		newDoctor(),
 		newParse(), newExtract(), newTag(),
 		newBench(), newVersion(),

@@ -46,9 +46,8 @@ func newReindex() *cobra.Command {
 		Long: `reindex --extract reads the pages that newswatch has kept (extract.archive in
 newswatch.yaml) anew, without asking their sites for anything, and revises each
 article whose text is another by the rules of today. Such a revision raises no
-alert. Skipped are pages whose article was edited or fetched since, was deleted,
-or is older than what the stream of articles holds (30 days). With --dry-run it is
-counted what would change, and nothing changed.
+alert. Skipped are pages whose article was edited or fetched since or was deleted.
+With --dry-run it is counted what would change, and nothing changed.
 
 The running newswatch does the work: when the command is interrupted, it goes on,
 also after a restart. --stop ends it.

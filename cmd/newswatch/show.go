@@ -251,7 +251,17 @@ func writeStatus(w io.Writer, st web.Status) error {
 		}
 		failing.add(f.URL, f.Source, good, f.Reason)
 	}
-	for _, t := range []table{stages, streams, failing} {
+	passes := table{{"TAGGED ANEW", "STATE", "ARTICLES"}}
+	for _, p := range st.Retag {
+		what := strings.Join(p.Entities, ", ")
+		if p.Count == 0 {
+			what = "all articles"
+		} else if p.Count > 3 {
+			what = fmt.Sprintf("%d entities", p.Count)
+		}
+		passes.add(what, fmt.Sprintf("%s %d%%", p.State, p.Percent()), passSum([]pipeline.RetagPass{p}))
+	}
+	for _, t := range []table{stages, streams, failing, passes} {
 		if len(t) == 1 {
 			continue
 		}

@@ -1,6 +1,7 @@
 package readable
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,7 +26,10 @@ func (g *gathered) credit(n *html.Node, from dateFrom, h hint) {
 	if len(g.credits) >= maxCredits {
 		return
 	}
-	t := line(spaced(n))
+	t := namesApart(n)
+	if t == "" {
+		t = line(spaced(n))
+	}
 	if t == "" {
 		t = line(attr(n, "content"))
 	}
@@ -37,7 +41,41 @@ func (g *gathered) credit(n *html.Node, from dateFrom, h hint) {
 			from = fromModified // an editor is no author where there is one
 		}
 	}
+	if ofPicture(t) {
+		return
+	}
 	g.credits = append(g.credits, credit{t, from, h, g.pos})
+}
+
+// pictureWords begin a line that names whose picture it is.
+var pictureWords = []string{"foto", "photo", "image", "bild", "фото", "图片", "圖", "摄影", "攝影", "写真"}
+
+func ofPicture(s string) bool {
+	s = strings.ToLower(s)
+	return slices.ContainsFunc(pictureWords, func(w string) bool { return strings.HasPrefix(s, w) })
+}
+
+// namesApart is the text of an element that holds nothing but names, each in an
+// element of its own and no comma between them; empty for any other.
+func namesApart(n *html.Node) string {
+	var names []string
+	for c := range n.Descendants() {
+		if c.Type != html.TextNode {
+			continue
+		}
+		t := strings.TrimSpace(c.Data)
+		if t == "" {
+			continue
+		}
+		if len(names) >= 10 || len(strings.Fields(t)) < 2 || c.Parent == n || !isName(t, true) {
+			return ""
+		}
+		names = append(names, t)
+	}
+	if len(names) < 2 {
+		return ""
+	}
+	return strings.Join(names, ", ")
 }
 
 // lineCredits keeps a line that begins as a byline does, and the parts of a
@@ -48,17 +86,34 @@ func (g *gathered) lineCredits(s string) {
 	}
 	s = strings.TrimSpace(s)
 	lower := strings.ToLower(s[:min(len(s), 24)])
+	if g.byline { // the line before was nothing but "by"
+		g.byline = false
+		if utf8.RuneCountInString(s) <= 80 && isName(s, true) {
+			g.credits = append(g.credits, credit{s, fromLine, g.line.at(0) &^ inLink, g.pos})
+			return
+		}
+	}
 	for _, w := range bywords {
+		if strings.TrimRight(lower, " :：") == strings.TrimRight(w, " :：") {
+			g.byline = g.line.at(0)&offside == 0
+			return
+		}
 		if strings.HasPrefix(lower, w) {
-			if utf8.RuneCountInString(s) <= 120 {
-				g.credits = append(g.credits, credit{line(s), fromLine, g.line.at(0), g.pos})
+			from := fromLine
+			if g.line.at(0)&inLink != 0 {
+				from = fromLink
+			}
+			if utf8.RuneCountInString(s) <= 120 && bylineNames(s, w) {
+				g.credits = append(g.credits, credit{s, from, g.line.at(0), g.pos})
 			}
 			return
 		}
 	}
+	g.titleCredits(s)
 	if isASCII(s) {
 		return
 	}
+	g.sourceCredits(s)
 	for _, label := range wideLabels {
 		i := strings.Index(s, label)
 		if i < 0 {
@@ -92,6 +147,26 @@ func (g *gathered) lineCredits(s string) {
 			}
 		}
 	}
+}
+
+// bylineNames says whether what follows the word that begins a line is a name,
+// and not how a sentence goes on.
+func bylineNames(s, byword string) bool {
+	rest := strings.TrimLeft(s[min(len(s), len(byword)):], " :：")
+	if rest == "" || unicode.IsLower(firstRune(rest)) && strings.HasSuffix(rest, ".") {
+		return false
+	}
+	if byword == "from " {
+		return isPerson(rest)
+	}
+	f := strings.Fields(rest)
+	lower := 0
+	for _, w := range f {
+		if unicode.IsLower(firstRune(w)) && !particles[w] {
+			lower++
+		}
+	}
+	return len(f) < 4 || 2*lower <= len(f) // of the words of a sentence most are small
 }
 
 func onlyHan(s string) bool {
@@ -137,18 +212,23 @@ var wideLabels = []string{"作者：", "作者:", "撰文：", "撰稿：", "文
 // site's own name is the last to be taken.
 func (g *gathered) author(site string) string {
 	var spare string
+	own := g.ownNames(site)
 	pick := func(list []string) string {
+		list = g.persons(list, own)
 		if len(list) == 0 {
 			return ""
 		}
 		if len(list) == 1 && slices.Contains(deskWords, strings.ToLower(list[0])) {
 			return ""
 		}
-		if len(list) == 1 && g.ofSite(list[0], site) {
+		if len(list) == 1 && (g.ofSite(list[0], site) || wide(firstRune(list[0])) && (isOutlet(list[0]) || slices.Contains(own, squeeze(list[0])))) {
 			if spare == "" {
 				spare = list[0]
 			}
 			return ""
+		}
+		if spare != "" && !slices.ContainsFunc(list, func(n string) bool { return !agency(n) }) {
+			return spare + ", " + strings.Join(list, ", ") // the site's own, with an agency's matter
 		}
 		return strings.Join(list, ", ")
 	}
@@ -164,6 +244,13 @@ func (g *gathered) author(site string) string {
 	var told []string
 	for _, key := range authorMeta {
 		for _, v := range g.many[key] {
+			if host := strings.TrimPrefix(g.host, "www."); host != "" && strings.HasSuffix(v, host+")") { // Deutsche Welle (www.dw.com)
+				spare = cmp.Or(spare, strings.Join(splitNames(html.UnescapeString(v), false), ", "))
+				continue
+			}
+			if last, first, ok := strings.Cut(v, ", "); ok && (key == "citation_author" || key == "dc.creator") && !strings.ContainsAny(first, ",;") {
+				v = first + " " + last
+			}
 			for _, name := range splitNames(html.UnescapeString(v), false) {
 				told = appendName(told, name)
 			}
@@ -175,7 +262,7 @@ func (g *gathered) author(site string) string {
 			told = nil
 		}
 	}
-	for _, from := range []dateFrom{fromProp, fromRel, fromClass, fromLine, fromModified} {
+	for _, from := range []dateFrom{fromProp, fromRel, fromClass, fromLine, fromDateLine, fromAgency, fromLink, fromModified, fromSource} {
 		var list []string
 		at := -1
 		for _, c := range g.credits {
@@ -192,6 +279,11 @@ func (g *gathered) author(site string) string {
 				at = c.pos
 			}
 		}
+		if spare != "" && from > fromClass { // what only looks like a byline must look like names
+			list = slices.DeleteFunc(list, func(n string) bool {
+				return !isPerson(n) && !agency(n) && !(onlyHan(n) && utf8.RuneCountInString(n) <= 4)
+			})
+		}
 		if a := pick(list); a != "" {
 			return a
 		}
@@ -201,7 +293,7 @@ func (g *gathered) author(site string) string {
 
 var authorMeta = []string{
 	"parsely-author", "author", "article:author", "og:article:author", "article:author_name", "byl", "sailthru.author", "dc.creator", "dcterms.creator", "citation_author",
-	"cxenseparse:author", "article.author", "authors", "dcsext.author", "og:author", "byline", "creator", "dable:author", "vr:author", "twitter:data1", "rbauthors",
+	"cxenseparse:author", "article.author", "articleauthor", "article_author", "authors", "dcsext.author", "og:author", "byline", "creator", "dable:author", "vr:author", "twitter:data1", "rbauthors",
 }
 
 // ofSite says whether a name is the site's own.
@@ -241,7 +333,7 @@ func appendName(list []string, name string) []string {
 
 // bywords introduce an author's name.
 var bywords = []string{
-	"written by", "posted by", "published by", "by ", "by:", "from ", "par ", "por ", "von ", "autor:", "autor: ", "autorin:", "author:", "автор:", "авторы:", "автор ", "текст:", "текст ", "фото:",
+	"written by", "posted by", "published by", "by ", "by:", "from ", "par ", "por ", "von ", "autor:", "autor: ", "autorin:", "author:", "autorin/autor ", "autor/autorin ", "von:", "par:", "por:", "автор:", "авторы:", "автор ", "текст:", "текст ", "authors:", "written by:", "words by ", "reported by ", "veröffentlicht von ", "erstellt von ", "автор текста:", "корреспондент ", "беседовал ", "беседовала ", "подготовил ", "подготовила ",
 	"作者：", "作者:", "撰文：", "撰稿：", "记者", "記者", "文/", "文／", "文｜", "yazar:", "auteur:", "autore:", "di ", "text:", "reporter:", "geschrieben von", "verfasst von", "escrito por", "publicado por", "a cura di", "publié par", "door ", "av ", "af ",
 }
 
@@ -253,7 +345,7 @@ var joints = strings.NewReplacer(" and ", "\x00", " und ", "\x00", " et ", "\x00
 var roles = []string{
 	"md", "phd", "ph.d", "ph.d.", "m.d.", "rd", "ms", "rn", "mba", "cfp", "cpa", "jr", "jr.", "esq", "ldn", "cpt", "rdn", "fand", "staff writer", "reporter", "correspondent", "editor", "contributor", "author", "senior reporter",
 	"senior editor", "cnn", "journalist", "redakteur", "redakteurin", "freelance writer", "contributing writer", "political correspondent", "associated press", "follow", "updated", "published", "posted",
-	"automatic", "reporters", "chief executive", "written by", "posted", "by", "posted on", "news", "more", "view profile", "все материалы", "корреспондент", "обозреватель", "записал", "записала", "记者", "編集委員", "编辑", "责任编辑", "来源", "发布", "http", "https", "email", "e-mail", "bio", "twitter", "no comments", "comments", "share", "published:", "updated:", "home", "print", "article author", "none", "null", "undefined", "true", "false",
+	"automatic", "reporters", "chief executive", "written by", "posted", "by", "posted on", "news", "more", "view profile", "все материалы", "корреспондент", "обозреватель", "записал", "записала", "记者", "編集委員", "编辑", "责任编辑", "来源", "发布", "http", "https", "email", "e-mail", "bio", "twitter", "no comments", "comments", "share", "published:", "updated:", "home", "print", "article author", "about the author", "about the authors", "loading", "von", "par", "name", "none", "null", "undefined", "true", "false",
 }
 
 // splitNames takes the names out of a text. Strict is for a text that only may
@@ -306,9 +398,13 @@ func splitNames(s string, strict bool) []string {
 			p = strings.Trim(p, " .,:;·|/-–—*\"“”@®™")
 			if isName(p, strict) {
 				names = append(names, p)
+			} else if strict && len(names) > 0 && unicode.IsLower(firstRune(p)) { // TPN, in News
+				break
+			} else if strict && wide(firstRune(p)) { // no list of names
+				return nil
 			}
 		}
-		if len(names) > 0 {
+		if len(names) > 0 && !slices.ContainsFunc(names, isOutlet) {
 			break
 		}
 	}
@@ -355,7 +451,7 @@ func isName(s string, strict bool) bool {
 	}
 	first := firstRune(s)
 	if wide(first) {
-		return n <= 14
+		return n <= 14 && !strings.ContainsAny(s, ":：，。！？") && (len(f) < 3 || n <= 10)
 	}
 	if len(f) > 1 && upper < 2 && unicode.IsUpper(first) && unicode.IsLower(first) {
 		return false
@@ -371,4 +467,16 @@ func cleanAuthor(s, site string) string {
 		return ""
 	}
 	return a
+}
+
+// byReadability is the names in what readability takes for the byline.
+func (g *gathered) byReadability(byline, site string) string {
+	if ofPicture(byline) {
+		return ""
+	}
+	names := g.persons(splitNames(byline, true), g.ownNames(site))
+	if len(names) == 1 && g.ofSite(names[0], site) {
+		return ""
+	}
+	return strings.Join(names, ", ")
 }

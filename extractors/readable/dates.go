@@ -34,9 +34,15 @@ const (
 	fromURL
 	fromScript
 	fromModified // published is not told, modified is
-	fromClass    // of credits
+	fromClass    // of credits, as all that follow
 	fromRel
 	fromLine
+	fromDateLine // a name beside the date under the title
+	fromAgency   // a news agency on a line under the title
+	fromLink     // a byline that is a link, mostly another article's
+	fromTitle    // of dates: a part of the title element
+	fromVague    // of dates: metadata that may as well be of the page
+	fromSource   // whom a Chinese page has the article from
 )
 
 // publishedMeta are the names under which pages give their date, the surest first.
@@ -48,6 +54,10 @@ var publishedMeta = []string{
 	"cxenseparse:recs:publishtime", "cse-pubdate", "bt:pubdate", "rbpubdate", "gentime", "firstpublished", "apub:time", "displaydate", "ptime", "shareaholic:article_published_time",
 	"published_time_telegram", "published_at", "article.date", "date_published", "release_date", "dnd:date", "vr:published_time", "iso-8601-publish-date", "last-publish-date", "date", "created", "timestamp",
 }
+
+// vagueMeta are those of the names under which some pages give the day on which
+// they were made or changed, without a time.
+var vagueMeta = set("date dc.date dcterms.date created timestamp last-publish-date")
 
 var modifiedMeta = []string{
 	"article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified", "dc.modified", "lastmod", "last-modified", "modified", "revision_date",
@@ -71,7 +81,8 @@ var langZones = map[string]*time.Location{"zh": fixed(8 * 3600), "ja": fixed(9 *
 // order sets up the reader of dates, once the html element has told the language.
 func (g *gathered) order() {
 	lang := primary(g.lang)
-	g.read.monthFirst = lang == "en" || lang == ""
+	_, region, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(g.lang, "_", "-")), "-")
+	g.read.monthFirst = (lang == "en" || lang == "") && (region == "" || region == "us" || region == "ca" || region == "ph")
 	for _, tld := range dayFirstTLDs {
 		if strings.HasSuffix(g.host, tld) {
 			g.read.monthFirst = false
@@ -138,8 +149,13 @@ func (g *gathered) dates(p *Page, opt Options) {
 		add(g.ld.page, fromProp, 0)
 	}
 	for _, name := range publishedMeta {
-		add(g.meta[name], fromMeta, 0)
+		from := fromMeta
+		if v := g.meta[name]; vagueMeta[name] && len(v) == len(time.DateOnly) && v[4] == '-' {
+			from = fromVague
+		}
+		add(g.meta[name], from, 0)
 	}
+	g.titleDate()
 	if st, ok := addressDate(opt.URL, cmp.Or(g.canon, g.meta["og:url"])); ok {
 		g.dated = append(g.dated, dated{stamp: st, from: fromURL})
 	}
@@ -207,7 +223,7 @@ func (g *gathered) chooseDate(opt Options) (choice, bool) {
 	type day struct {
 		best  choice
 		total float64
-		seen  [16]bool
+		seen  [32]bool
 	}
 	days := make(map[string]*day)
 	var order []*day
@@ -284,6 +300,23 @@ func (g *gathered) local(c choice, url *dated) time.Time {
 	if url != nil && url.t.Format("20060102") == c.t.Format("20060102") {
 		return c.t
 	}
+	if c.t.Hour() >= 20 && c.t.Minute() == 0 && c.t.Second() == 0 { // midnight east of Greenwich
+		day, next := c.t.Format("20060102"), c.t.Add(4*time.Hour).Format("20060102")
+		said := false
+		for _, d := range g.dated {
+			if d.from == fromText && !d.clock && d.hint&modifiedWord == 0 {
+				switch d.t.Format("20060102") {
+				case day:
+					return c.t
+				case next:
+					said = true
+				}
+			}
+		}
+		if said {
+			return c.t.In(fixed((24 - c.t.Hour()) * 3600))
+		}
+	}
 	for _, d := range g.dated {
 		if d.from == fromText && d.hint&(offside|modifiedWord) == 0 && d.lone && g.head >= 0 && d.pos >= g.head-6 && d.pos <= g.head+12 {
 			if off, ok := near(d); ok {
@@ -307,6 +340,10 @@ func (g *gathered) dateWeight(d dated) float64 {
 		return 8.2
 	case fromURL:
 		return 6.5
+	case fromTitle:
+		return 6
+	case fromVague:
+		return 5
 	case fromScript:
 		return 4
 	case fromTime:
@@ -352,6 +389,8 @@ func (g *gathered) dateWeight(d dated) float64 {
 	}
 	if g.head >= 0 {
 		switch gap := d.pos - g.head; {
+		case gap < 0 && d.hint&offside != 0: // today's, over all pages of the site
+			w *= 0.4
 		case gap >= 0 && gap <= 6:
 			w += 2
 		case gap >= -4 && gap <= 15:
@@ -365,6 +404,20 @@ func (g *gathered) dateWeight(d dated) float64 {
 		w -= min(1.2, float64(d.pos)/80)
 	}
 	return max(w, 0.1)
+}
+
+// titleDate keeps a date that is a whole part of the title element.
+func (g *gathered) titleDate() {
+	parts := strings.FieldsFunc(g.title, func(c rune) bool { return c == '|' || c == '–' || c == '—' || c == '·' })
+	for _, part := range parts[min(1, len(parts)):] {
+		part = strings.TrimSpace(part)
+		g.read.find(part, func(st stamp) bool {
+			if st.start == 0 && st.end == len(part) {
+				g.dated = append(g.dated, dated{stamp: st, from: fromTitle})
+			}
+			return false
+		})
+	}
 }
 
 // addressDate is the date in the path of an address: /2024/05/12/, /2024-05-12/, /20240512/.

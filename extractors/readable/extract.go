@@ -203,7 +203,7 @@ func (g *gathered) others(p *Page, root *html.Node, opt Options, strip *stripper
 		}
 		vote(MethodReadability, text)
 		if p.Author == "" {
-			p.Author = cleanAuthor(byline, p.Site)
+			p.Author = g.byReadability(byline, p.Site)
 		}
 	}
 }

@@ -32,6 +32,12 @@ type gathered struct {
 	head  int // line of the first h1; -1: none yet
 	read  dateReader
 	host  string // of the page's address
+
+	byline bool                // the last line was nothing but "by"
+	short  map[string]bool     // the short lines before the first heading, squeezed: the names of sections
+	person credit              // the last line, where it looked like a person's name
+	dateAt int                 // the last line that was little more than a date
+	around map[*html.Node]bool // what holds a first-order heading: the article lies inside
 }
 
 // maxHeads is how many first-order headings are kept as likely titles.
@@ -39,12 +45,31 @@ const maxHeads = 4
 
 // gather walks the tree once. The page's address tells its country.
 func gather(root *html.Node, page string) *gathered {
-	g := &gathered{meta: make(map[string]string), many: make(map[string][]string), words: make(map[string]hint), head: -1}
+	g := &gathered{meta: make(map[string]string), many: make(map[string][]string), words: make(map[string]hint), head: -1, short: make(map[string]bool), dateAt: -9}
 	g.host = hostOf(page)
 	g.order()
+	g.surround(root)
 	g.walk(root, 0)
 	g.flush()
 	return g
+}
+
+// surround notes the elements that hold the first headings. Themes call them
+// after the sidebar beside them, which makes nothing in them beside the article.
+func (g *gathered) surround(root *html.Node) {
+	g.around = make(map[*html.Node]bool)
+	heads := 0
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode || n.Data != "h1" {
+			continue
+		}
+		for p := n.Parent; p != nil && !g.around[p]; p = p.Parent {
+			g.around[p] = true
+		}
+		if heads++; heads == maxHeads {
+			return
+		}
+	}
 }
 
 // walk goes over a node and what is below it; h says where it lies.
@@ -169,7 +194,13 @@ func (g *gathered) attributes(n *html.Node, h hint) hint {
 	for _, a := range n.Attr {
 		switch a.Key {
 		case "class", "id":
-			h |= g.hints(a.Val)
+			switch {
+			case n.Data == "html" || n.Data == "body": // names what the page is of
+			case g.around[n]:
+				h |= g.hints(a.Val) &^ offside
+			default:
+				h |= g.hints(a.Val)
+			}
 		case "itemprop", "property":
 			prop += a.Val + " "
 		}

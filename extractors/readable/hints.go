@@ -98,18 +98,27 @@ func (l *lineBuffer) add(s string, h hint) {
 		return
 	}
 	if len(l.spans) == 0 || l.spans[len(l.spans)-1].hint != h {
-		if len(l.text) > 0 {
-			l.text = append(l.text, ' ')
-		}
+		l.space()
 		l.spans = append(l.spans, lineSpan{len(l.text), h})
 	}
-	if room := lineMost + 8 - len(l.text); len(s) > room {
-		for room > 0 && !utf8.RuneStart(s[room]) {
-			room--
+	for i, c := range s {
+		switch {
+		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+			l.space()
+		case len(l.text)+utf8.RuneLen(c) > lineMost+8:
+			l.long = l.long || strings.TrimSpace(s[i:]) != ""
+			return
+		default:
+			l.text = utf8.AppendRune(l.text, c)
 		}
-		s, l.long = s[:room], true
 	}
-	l.text = append(l.text, s...)
+}
+
+// space ends a word.
+func (l *lineBuffer) space() {
+	if n := len(l.text); n > 0 && l.text[n-1] != ' ' {
+		l.text = append(l.text, ' ')
+	}
 }
 
 // at is the hint of the text at i.

@@ -9,11 +9,11 @@ import (
 )
 
 // separators stand between the title of an article and the name of its site,
-// its section, its author; the wide ones first.
-var separators = []string{" | ", " - ", " – ", " — ", " :: ", " » ", " « ", " › ", " · ", " • ", " / ", " > ", " ~ ", " ǀ ", " : ", "｜", "ㅣ", "：", "|", "_", "-", "—", "–"}
-
-// narrowFrom is the first of the separators that also stand within words.
-const narrowFrom = 20
+// its section, its author; the narrow ones stand within words too.
+var (
+	wideSeparators   = []string{" | ", " - ", " – ", " — ", " :: ", " » ", " « ", " › ", " · ", " • ", " / ", " > ", " ~ ", " ǀ ", " : ", " _ ", "--", "｜", "ㅣ", "│", "："}
+	narrowSeparators = []string{"|", "_", "-", "—", "–"}
+)
 
 // chooseTitle takes what most places of the page agree on. A page of news is
 // called what its metadata say that it be called elsewhere; any other page what
@@ -30,13 +30,16 @@ func (g *gathered) chooseTitle(hint, site string) string {
 	if told != "" && g.isNews() {
 		return told
 	}
-	for _, h := range g.heads {
-		if utf8.RuneCountInString(h) < 4 || isSite(h, names) {
-			continue
-		}
+	// A heading that another place has as a title, or as a part of one.
+	for _, fits := range []func(long, short string) bool{startsTitle, partOfTitle} {
 		for _, other := range []string{og, headline, hint, g.title} {
-			if startsTitle(other, h) {
-				return h
+			for i, h := range append(slices.Clip(g.heads), g.subs...) {
+				if utf8.RuneCountInString(h) < 4 || isSite(h, names) || i >= len(g.heads) && !partOfTitle(other, h) {
+					continue
+				}
+				if fits(other, h) {
+					return h
+				}
 			}
 		}
 	}
@@ -123,13 +126,27 @@ func (g *gathered) trimTitle(title string, names []string, told bool) string {
 	if title != whole || told {
 		return title
 	}
-	for _, sep := range separators[:narrowFrom] {
+	for _, sep := range wideSeparators {
+		if sep == "：" { // as a colon, within titles
+			continue
+		}
 		if i := strings.LastIndex(title, sep); i > 0 {
 			head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):])
 			if Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
 				return head
 			}
 		}
+	}
+	for range 3 { // 标题-新华网
+		i := strings.LastIndexAny(title, "|_-—–")
+		if i <= 0 {
+			break
+		}
+		_, size := utf8.DecodeRuneInString(title[i:])
+		if tail := strings.TrimSpace(title[i+size:]); !isOutlet(tail) || utf8.RuneCountInString(tail) > 12 {
+			break
+		}
+		title = strings.TrimRight(title[:i], " |_-—–")
 	}
 	return title
 }
@@ -172,9 +189,14 @@ func trimSite(title string, names, sections []string, after bool) string {
 // separator is the length of the separator that a text begins with, 0 for
 // none; a wide one does not stand within words.
 func separator(s string) (n int, wide bool) {
-	for k, sep := range separators {
+	for _, sep := range wideSeparators {
 		if strings.HasPrefix(s, sep) {
-			return len(sep), k < narrowFrom
+			return len(sep), true
+		}
+	}
+	for _, sep := range narrowSeparators {
+		if strings.HasPrefix(s, sep) {
+			return len(sep), false
 		}
 	}
 	return 0, false
@@ -182,6 +204,33 @@ func separator(s string) (n int, wide bool) {
 
 func sameTitle(a, b string) bool {
 	return a != "" && squeeze(a) == squeeze(b)
+}
+
+// partOfTitle says whether a title is one of the parts of a longer one, which
+// separators or a colon set apart.
+func partOfTitle(long, short string) bool {
+	s := squeeze(short)
+	if s == "" || len(long) > 500 || !strings.Contains(squeeze(long), s) {
+		return false
+	}
+	starts, ends := []int{0}, []int{len(long)}
+	for i := range long {
+		n, wide := separator(long[i:])
+		if n == 0 && strings.HasPrefix(long[i:], ": ") {
+			n, wide = 2, true
+		}
+		if n > 0 && wide && len(starts) < 12 {
+			starts, ends = append(starts, i+n), append(ends, i)
+		}
+	}
+	for _, from := range starts {
+		for _, to := range ends {
+			if from < to && squeeze(long[from:to]) == s {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func startsTitle(long, short string) bool {

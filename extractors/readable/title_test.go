@@ -28,6 +28,13 @@ func TestTitle(t *testing.T) {
 		{"parts set apart", "", og + `Flut: Zwei Rücktritte"><h1><span>Flut</span><span>Zwei Rücktritte</span></h1>`, "Flut Zwei Rücktritte"},
 		{"a word in two elements", "", og + `Huawei's plant"><h1>Hua<em>wei's</em> plant</h1>`, "Huawei's plant"},
 		{"escaped twice", "", og + `Huawei &amp;amp; Sberbank">`, "Huawei & Sberbank"},
+		{"a Chinese site's name after a narrow separator", "", `<title>武汉的声音：有英勇的你-新华网</title>`, "武汉的声音：有英勇的你"},
+		{"a Chinese section and site", "", `<title>促进航天技术更好惠及人民--时政--人民网</title><h1>促进航天技术更好惠及人民</h1>`, "促进航天技术更好惠及人民"},
+		{"a Chinese colon", "", `<title>两家上市公司同日公告：终止合并</title>`, "两家上市公司同日公告：终止合并"},
+		{"the heading behind sections", "", `<title>Police - Current - Huawei opens a plant in Wuzhen</title><h1>Huawei opens a plant in Wuzhen</h1>`, "Huawei opens a plant in Wuzhen"},
+		{"the heading that the metadata has, of two", "", og + `Huawei opens a plant"><title>News - Wuzhen</title><h1>News</h1><h1>Huawei opens a plant</h1>`, "Huawei opens a plant"},
+		{"a section instead of the title in the metadata", "", og + `Press releases"><title>WD: Huawei opens a plant</title><h1>Huawei opens a plant</h1>`, "Huawei opens a plant"},
+		{"a heading of second order", "", `<title>Huawei opens a plant | Wuzhen and more</title><h2>Huawei opens a plant</h2>`, "Huawei opens a plant"},
 		{"the site's own name is no title", "", site + og + `Wuzhen Daily"><title>Huawei opens a plant - Wuzhen Daily</title>`, "Huawei opens a plant"},
 	}
 	for _, tt := range tests {

@@ -21,8 +21,7 @@ type Config struct {
 	// MaxSize is the most bytes of all segments; above it the oldest goes.
 	// 0: 10 GiB.
 	MaxSize int64 `yaml:"max_size"`
-	// MaxAge is how long pages are kept, to the day. 0: 30 days, as long as
-	// the stream of articles knows them.
+	// MaxAge is how long pages are kept, to the day. 0: 30 days.
 	MaxAge time.Duration `yaml:"max_age"`
 	// Segment is the bytes of a segment at which the next begins; at most a
 	// quarter of MaxSize. 0: 64 MiB.
@@ -41,6 +40,8 @@ const (
 	freeEvery = 8 << 20
 	// restAfter is how long nothing is tried after a failure to write.
 	restAfter = time.Minute
+	// syncAfter is the longest that a page kept waits to be flushed to the disk.
+	syncAfter = 5 * time.Second
 )
 
 // Sentinels of archives.
@@ -53,10 +54,12 @@ var (
 // An Archive keeps pages in a folder. It is safe for use by several goroutines;
 // one process at a time has it.
 //
-// A page is written in one piece, but not flushed to the disk before its
-// segment is full: a crash of the process takes nothing but a page half
-// written, a failure of power what the system had not written yet. Pages can
-// be fetched again.
+// A page is written in one piece, and flushed to the disk with those that came
+// within five seconds, and with its segment's last: a crash of the process
+// takes nothing but a page half written, a failure of power the pages of five
+// seconds. Nothing waits for the disk, for pages can be fetched again. What a
+// crash has left at the end of a segment is cut off at the next start, if it is
+// the beginning of a record, and passed over, if it is anything else.
 type Archive struct {
 	lg       *slog.Logger
 	dir      string
@@ -68,6 +71,8 @@ type Archive struct {
 	now   func() time.Time
 	free  func(dir string) (int64, error)
 	write func(f *os.File, p []byte) (int, error)
+	sync  func(f *os.File) error
+	after func(d time.Duration, fn func()) (stop func() bool)
 
 	mu       sync.Mutex
 	zw       *gzip.Writer
@@ -77,6 +82,7 @@ type Archive struct {
 	total    int64                // bytes of all segments
 	unseen   int64                // bytes written since the last look at the disk
 	paused   time.Time            // nothing is tried until then; zero: all is well
+	unsynced func() bool          // stops the timer of the flush that is due; nil: all is flushed
 	closed   bool
 }
 
@@ -137,6 +143,7 @@ func Open(lg *slog.Logger, reg prometheus.Registerer, dir, version string, cfg C
 	a := &Archive{
 		lg: lg.With("component", "archive"), dir: dir, software: "newswatch/" + version, cfg: cfg, lock: lock, zw: zw, unseen: freeEvery,
 		now: time.Now, free: freeBytes, write: func(f *os.File, p []byte) (int, error) { return f.Write(p) },
+		sync: func(f *os.File) error { return f.Sync() }, after: func(d time.Duration, fn func()) func() bool { return time.AfterFunc(d, fn).Stop },
 	}
 	if err := a.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("archive %s: %w", dir, err), lock.Close())
@@ -188,6 +195,9 @@ func (a *Archive) resume(s *segment) error {
 	case errors.Is(err, errHalf):
 		a.lg.Warn("half a record cut off the archive", "segment", s.name(), "at", end, "bytes", s.size-end)
 		if err := f.Truncate(end); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		if err := a.sync(f); err != nil {
 			return errors.Join(err, f.Close())
 		}
 		a.total -= s.size - end
@@ -288,7 +298,46 @@ func (a *Archive) append(data []byte) error {
 	s.size += n
 	a.total += n
 	a.unseen += n
+	if a.unsynced == nil {
+		f := a.file
+		a.unsynced = a.after(syncAfter, func() { a.flush(f) })
+	}
 	return nil
+}
+
+// flush makes durable what was written to the segment's file. Pages are kept
+// meanwhile. After a failure nobody knows what the disk has: the segment is
+// given up, and the next page begins another.
+func (a *Archive) flush(f *os.File) {
+	a.mu.Lock()
+	if a.file != f {
+		a.mu.Unlock()
+		return
+	}
+	a.unsynced = nil
+	a.mu.Unlock()
+	err := a.sync(f)
+	if err == nil || errors.Is(err, os.ErrClosed) { // ended meanwhile, which flushes it
+		return
+	}
+	a.lg.Error("pages may not be durable, a new segment is begun", "file", f.Name(), "error", err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file == f {
+		a.file = nil
+		if err := f.Close(); err != nil {
+			a.lg.Error("segment of the archive is not closed", "file", f.Name(), "error", err)
+		}
+	}
+}
+
+// syncDir makes durable that the folder has a new file.
+func (a *Archive) syncDir() error {
+	d, err := os.Open(a.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.sync(d), d.Close())
 }
 
 // turn begins a new segment where there is none, or the last one is full or of
@@ -317,6 +366,9 @@ func (a *Archive) turn() error {
 	if err == nil {
 		err = a.append(data)
 	}
+	if err == nil {
+		err = a.syncDir()
+	}
 	if err != nil { // an empty segment is no use
 		a.segments = a.segments[:len(a.segments)-1]
 		a.file = nil
@@ -329,10 +381,14 @@ func (a *Archive) turn() error {
 func (a *Archive) leave() error {
 	f := a.file
 	a.file = nil
+	if a.unsynced != nil {
+		a.unsynced()
+		a.unsynced = nil
+	}
 	if f == nil {
 		return nil
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(a.sync(f), f.Close())
 }
 
 // limit deletes the oldest segments that are too old, or too much with so many

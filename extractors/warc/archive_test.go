@@ -461,3 +461,86 @@ func TestKilled(t *testing.T) {
 		a.Close()
 	}
 }
+
+// Pages are flushed within a bounded time, in one go for all that came
+// meanwhile; what a failure of power leaves behind them costs no page that was.
+func TestDurable(t *testing.T) {
+	dir := t.TempDir()
+	a := open(t, dir, Config{})
+	var due []func()
+	var synced, failing int
+	durable := make(map[string]int64) // bytes of each file
+	a.after = func(d time.Duration, fn func()) func() bool {
+		if d != syncAfter {
+			t.Errorf("flushed after %v, want %v", d, syncAfter)
+		}
+		due = append(due, fn)
+		return func() bool { return true }
+	}
+	a.sync = func(f *os.File) error {
+		if failing > 0 {
+			failing--
+			return syscall.EIO
+		}
+		synced++
+		if fi, err := f.Stat(); err == nil && !fi.IsDir() {
+			durable[filepath.Base(f.Name())] = fi.Size()
+		}
+		return f.Sync()
+	}
+	keep(t, a, page(1, "<p>one</p>"), page(2, "<p>two</p>"))
+	name := a.segments[0].name()
+	if synced != 1 || len(due) != 1 || durable[name] != 0 {
+		t.Errorf("after two pages: %d flushes, of the folder alone; %d due, want one of each", synced, len(due))
+	}
+	due[0]()
+	if durable[name] != a.segments[0].size {
+		t.Errorf("%d bytes durable, %d kept", durable[name], a.segments[0].size)
+	}
+	flushed := durable[name]
+	keep(t, a, page(3, noise(20_000, 3)))
+	if len(due) != 2 {
+		t.Errorf("%d flushes due, want another", len(due))
+	}
+	due[0]() // one too many does no harm
+
+	// The power fails: of what was not flushed anything may be there.
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, tail := range map[string][]byte{
+		"nothing": nil, "a part": data[flushed : flushed+5000],
+		"zeros": make([]byte, 4096), "zeros within": append(bytes.Clone(data[flushed:flushed+3000]), make([]byte, 4096)...),
+		"noise": []byte(noise(4096, 9)),
+	} {
+		crashed := t.TempDir()
+		if err := os.WriteFile(filepath.Join(crashed, name), append(bytes.Clone(data[:flushed]), tail...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, crashed, Config{})
+		keep(t, b, page(4, "<p>four</p>"))
+		got := keys(replay(t, b, Selection{}))
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"1", "2", "4"}) {
+			t.Errorf("%s at the end: %v, want 1, 2 and 4", what, got)
+		}
+	}
+
+	// A disk that does not flush: the segment is given up.
+	failing = 1
+	due[1]()
+	keep(t, a, page(5, "<p>five</p>"))
+	if len(a.segments) != 2 {
+		t.Errorf("%d segments after a failure to flush, want another", len(a.segments))
+	}
+	if got := keys(replay(t, a, Selection{})); !slices.Equal(got, []string{"5", "1", "2", "3"}) {
+		t.Errorf("after it: %v", got)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if last := a.segments[1]; durable[last.name()] != last.size {
+		t.Errorf("closed with %d bytes durable of %d", durable[last.name()], last.size)
+	}
+}

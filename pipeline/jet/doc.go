@@ -28,6 +28,12 @@
 // each time it is handled is recognised by its count of deliveries and set
 // aside too.
 //
+// # Backup
+//
+// A [Backup] reads all streams and buckets while they are written to, [Restore]
+// makes them anew with the sequences they had, on an empty folder or an external
+// server; see there for why they fit together.
+//
 // # Retry subjects
 //
 //	retry.<stage>.wait.<seq>.<subject>   the copy, until its time

@@ -135,6 +135,16 @@ func (e *embedded) lockDir(node string) error {
 	return nil
 }
 
+// Lock takes the lock on a data folder, which it makes if there is none, or
+// answers ErrInUse.
+func Lock(dir string) (unlock func() error, err error) {
+	e := &embedded{dir: dir}
+	if err := e.lockDir(nodeName()); err != nil {
+		return nil, err
+	}
+	return e.lock.Close, nil
+}
+
 func rewrite(f *os.File, text string) error {
 	if err := f.Truncate(0); err != nil {
 		return err

@@ -36,10 +36,17 @@ type Articles interface {
 	Last(ctx context.Context, key string) (pipeline.Article, error)
 }
 
+// Archived is where the stage finds an article that Articles no longer has.
+type Archived interface {
+	// ByKey answers pipeline.ErrNotFound for a key that is not there either.
+	ByKey(ctx context.Context, key string) (pipeline.Article, error)
+}
+
 // An Assigner is the stories stage.
 type Assigner struct {
 	lg       *slog.Logger
 	articles Articles
+	archived Archived
 	copies   pipeline.KV
 	assigned *prometheus.CounterVec
 }
@@ -54,11 +61,13 @@ const (
 	outcomeReread   = "reread"  // its page as kept was read again, and gave another text
 )
 
-// New returns a stage that reads articles and keeps signatures in copies.
-func New(lg *slog.Logger, reg prometheus.Registerer, articles Articles, copies pipeline.KV) *Assigner {
+// New returns a stage that reads articles, those that are made anew from kept
+// pages among the archived too, and keeps signatures in copies.
+func New(lg *slog.Logger, reg prometheus.Registerer, articles Articles, archived Archived, copies pipeline.KV) *Assigner {
 	a := &Assigner{
 		lg:       lg,
 		articles: articles,
+		archived: archived,
 		copies:   copies,
 		assigned: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "newswatch_stories_articles_total",
@@ -79,6 +88,9 @@ func (s *Assigner) Handle(ctx context.Context, in pipeline.Article) ([]pipeline.
 		return nil, pipeline.Permanent("invalid", errors.New("article without a key"))
 	}
 	prev, err := s.articles.Last(ctx, in.Key)
+	if errors.Is(err, pipeline.ErrNotFound) && in.Reread {
+		prev, err = s.archived.ByKey(ctx, in.Key)
+	}
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound) && in.Reread: // it was deleted, and stays so
 		s.assigned.WithLabelValues(outcomeKnown).Inc()

@@ -25,6 +25,17 @@ type world struct {
 	t     *testing.T
 	node  *jet.Node
 	stage *stories.Assigner
+	old   archive
+}
+
+// archive holds the articles that have left the stream, by key.
+type archive map[string]pipeline.Article
+
+func (a archive) ByKey(_ context.Context, key string) (pipeline.Article, error) {
+	if old, ok := a[key]; ok {
+		return old, nil
+	}
+	return pipeline.Article{}, pipeline.ErrNotFound
 }
 
 type lastOf struct{ node *jet.Node }
@@ -50,7 +61,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t, node, stories.New(lg, prometheus.NewRegistry(), lastOf{node}, kv)}
+	old := make(archive)
+	return &world{t, node, stories.New(lg, prometheus.NewRegistry(), lastOf{node}, old, kv), old}
 }
 
 // run hands an article to the stage and publishes what comes out, as the bus does.
@@ -178,6 +190,18 @@ func TestReread(t *testing.T) {
 	unknown.Key = pipeline.Key("https://a.example/deleted")
 	if a, published := w.run(unknown); published {
 		t.Errorf("an article that is not there was published as revision %d", a.Revision)
+	}
+
+	left := unknown // the stream has it no longer, the index has
+	left.ID, left.Revision, left.Story, left.Reread = pipeline.NewID(left.Published, left.FirstSeen, left.Key), 4, "s", false
+	w.old[left.Key] = left
+	if a, published := w.run(unknown); published {
+		t.Errorf("an old article with the same text was published as revision %d", a.Revision)
+	}
+	changed := reread(long + " By other rules.")
+	changed.Key = unknown.Key
+	if a, published := w.run(changed); !published || a.ID != left.ID || a.Story != "s" || a.Revision != 5 || !a.Quiet || a.Reread {
+		t.Errorf("an old article with another text: published %v, %+v", published, a)
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/extractors/warc"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -68,7 +69,10 @@ type App struct {
 	server  *web.Server
 	ln      net.Listener
 
+	retag *retag.Retagger // extract
+
 	closers []closer
+	backing sync.Mutex // held while a backup is written
 	naming  sync.Mutex // held while the replica's name is read or made
 }
 
@@ -97,6 +101,9 @@ func (a *App) open(ctx context.Context) error {
 	cfg := a.opts.Config
 	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := checkCutOff(cfg.Data); err != nil {
+		return err
 	}
 	if cfg.NATS.URL == "" {
 		cfg.NATS.Dir = cfg.Data
@@ -134,9 +141,21 @@ func (a *App) open(ctx context.Context) error {
 	}
 	if a.opts.has(RoleExtract) || a.opts.has(RoleWeb) {
 		a.tagger = &tagger{lg: a.lg.With("component", "tags")}
-		a.follow(catalog.KindEntity, func(c *catalog.Catalog) { a.tagger.compile(c.Entities) })
 	}
-	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openIndex, a.openCorpus, a.openAlerts} {
+	for _, open := range []func(context.Context) error{a.openIndex, a.openCorpus, a.openRetag} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	if a.tagger != nil {
+		a.follow(catalog.KindEntity, func(c *catalog.Catalog) {
+			m := a.tagger.compile(c.Entities)
+			if a.retag != nil {
+				a.retag.SetMatcher(m)
+			}
+		})
+	}
+	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openAlerts} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -233,6 +252,7 @@ func (a *App) parts() []part {
 	}
 	if a.extract != nil {
 		add("reextract", a.runReextract)
+		add("retag", a.runRetag)
 	}
 	if a.learner != nil {
 		add("learner", a.learner.Run)

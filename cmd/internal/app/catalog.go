@@ -171,13 +171,14 @@ type tagger struct {
 	m  atomic.Pointer[tags.Matcher]
 }
 
-func (t *tagger) compile(entities []catalog.Entity) {
+func (t *tagger) compile(entities []catalog.Entity) *tags.Matcher {
 	m, warnings := tags.Compile(entities)
 	for _, w := range warnings {
 		t.lg.Warn("doubtful name", "warning", w.String())
 	}
 	t.m.Store(m)
 	t.lg.Info("names compiled", "entities", len(entities), "forms", m.Forms())
+	return m
 }
 
 // Tag implements extractors.Tagger.

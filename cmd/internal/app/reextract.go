@@ -37,14 +37,23 @@ const (
 // that alerts have not decided on yet must not be overwritten by a quiet one:
 // its page waits for them. Nothing can come between: what stories take up
 // meanwhile is of another version of the item, and the reread is then dropped.
+// An article that has left the stream is found in the index: it has been decided
+// on long ago.
 type reextraction struct {
 	app      *App
+	archived archived
 	kv       pipeline.KV
 	name     string // of this process
 	request  web.Reextract
 	progress reextractState
 	saved    time.Time
 	alerts   uint64 // sequence of articles that alerts have passed
+}
+
+// archived finds an article that the stream no longer has, or answers
+// pipeline.ErrNotFound.
+type archived interface {
+	ByKey(ctx context.Context, key string) (pipeline.Article, error)
 }
 
 // A reextractState is how far a process has come, as it is stored.
@@ -75,7 +84,7 @@ func (a *App) runReextract(ctx context.Context) error {
 		if e.Deleted {
 			return nil
 		}
-		r := &reextraction{app: a, kv: kv, name: name}
+		r := &reextraction{app: a, archived: a.corpus, kv: kv, name: name}
 		if err := json.Unmarshal(e.Value, &r.request); err != nil {
 			a.lg.Error("request to read pages anew is not understood", "error", err)
 			return nil
@@ -188,6 +197,9 @@ func (r *reextraction) page(ctx context.Context, p warc.Page) error {
 		return nil
 	}
 	prev, seq, err := pipeline.Articles.Last(ctx, r.app.node, r.app.shards.Subject(it.Key))
+	if errors.Is(err, pipeline.ErrNotFound) {
+		prev, err = r.archived.ByKey(ctx, it.Key)
+	}
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		r.progress.Pages++

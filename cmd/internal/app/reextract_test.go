@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/newswatch/newswatch/extractors/warc"
 	"github.com/newswatch/newswatch/pipeline"
@@ -241,5 +245,62 @@ func TestReextractWaitsForAlerts(t *testing.T) {
 	}
 	if n := r.search("").Total; n != 2 || len(r.alerts()) != 2 || site.asked.Load() != asked {
 		t.Errorf("%d documents, %d alerts, %d requests more; want 2, 2, 0", n, len(r.alerts()), site.asked.Load()-asked)
+	}
+}
+
+// Articles that have left the stream are found in the index, and their kept
+// pages are read anew as well.
+func TestReextractOldArticles(t *testing.T) {
+	site := newPagesite(t)
+	r := runApp(t, t.TempDir(), func(o *Options) {
+		keepPages(o)
+		o.Config.NATS.Listen = "127.0.0.1:0"
+	})
+	r.rule("")
+	for n := range 3 {
+		site.publish(r, n+1)
+	}
+	eventually(t, "three articles searchable", func() bool { return r.search("").Total == 3 })
+	before := r.articles()
+	r.forget(before[0].Key)
+	r.forget(before[1].Key)
+
+	r.rule(".deal")
+	if p := r.reextract(`{}`); p.State != web.ReextractDone || p.Pages != 3 || p.Changed != 3 || p.Skipped != 0 {
+		t.Errorf("by other rules: %+v", p)
+	}
+	eventually(t, "the new texts searchable", func() bool { return r.search("entity:huawei").Total == 3 })
+	for i, a := range r.articles() {
+		b := before[i]
+		if a.ID != b.ID || a.Key != b.Key || a.Revision != 2 || a.Story != b.Story || !strings.HasSuffix(a.Text, "Huawei signs with the bank.") || !a.Quiet {
+			t.Errorf("article %s (was %s), revision %d, quiet %v: %q", a.ID, b.ID, a.Revision, a.Quiet, a.Text)
+		}
+	}
+	if as := r.alerts(); len(as) != 0 {
+		t.Errorf("%d alerts, want none", len(as))
+	}
+}
+
+// forget takes an article out of the stream, as if its time were over.
+func (r *running) forget(key string) {
+	r.t.Helper()
+	nc, err := nats.Connect(r.app.node.ClientURL())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s, err := js.Stream(r.t.Context(), pipeline.StreamArticles)
+	if err == nil {
+		err = s.Purge(r.t.Context(), jetstream.WithPurgeSubject(pipeline.Shards(1).Subject(key)))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, _, err := pipeline.Articles.Last(r.t.Context(), r.app.node, pipeline.Shards(1).Subject(key)); !errors.Is(err, pipeline.ErrNotFound) {
+		r.t.Fatalf("in the stream: %v", err)
 	}
 }

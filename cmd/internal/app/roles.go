@@ -183,7 +183,7 @@ func (a *App) openStories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.stories = stories.New(a.lg, a.reg, a.published(), kv)
+	a.stories = stories.New(a.lg, a.reg, a.published(), a.corpus, kv)
 	return nil
 }
 

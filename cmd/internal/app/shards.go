@@ -51,11 +51,12 @@ func (a *App) openIndex(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.index, err = shards.Open(ctx, a.lg, a.reg, a.node, opts)
+	h, err := shards.Open(ctx, a.lg, a.reg, a.node, opts)
 	if err != nil {
 		return err
 	}
-	a.onClose("index", func(context.Context) error { return a.index.Close() })
+	a.index = h
+	a.onClose("index", func(context.Context) error { return h.Close() })
 	return nil
 }
 

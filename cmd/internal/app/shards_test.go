@@ -135,6 +135,16 @@ func metric(t *testing.T, r *running, name string) (sum float64) {
 	return sum
 }
 
+// all is the replicas of all shards.
+func (c *cluster) all() []shards.Replica {
+	c.t.Helper()
+	all, err := c.front.app.corpus.Replicas(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return all
+}
+
 // replicas is the states of a shard's replicas as the status has them, by node.
 func (c *cluster) replicas(shard int) map[string]string {
 	c.t.Helper()
@@ -178,6 +188,13 @@ func TestShards(t *testing.T) {
 	}
 
 	// A second replica of each; then the first are no more.
+	eventually(t, "what a and b have is known", func() bool {
+		known := 0
+		for _, r := range c.all() {
+			known += r.Documents
+		}
+		return known == 60
+	})
 	c.start("c", 0, 1)
 	eventually(t, "c has both shards", func() bool {
 		return c.replicas(0)["c"] == shards.StateReady && c.replicas(1)["c"] == shards.StateReady

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/newswatch/newswatch/extractors"
+	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/extractors/tags"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -47,6 +48,8 @@ func (a *App) openWeb(ctx context.Context) error {
 			return err
 		}
 		deps.Reextract = reextractor{kv}
+		deps.Backup = a.Backup
+		deps.Retag = retagDesk{retag.NewDesk(kv), a.catalog}
 		deps.Loader = loader{a.node, a.published()}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
 			return tags.Filter(a.tagger.m.Load(), in, out)
@@ -101,6 +104,7 @@ func (a *App) status(ctx context.Context) (web.Status, error) {
 	if replicas, err := a.corpus.Replicas(ctx); err == nil {
 		st.Index = indexStatus(a.shards, replicas)
 	}
+	st.Retag = a.passes(ctx)
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(a.opts.Config.Data, &fs); err == nil {
 		st.Disk = web.DiskStatus{Free: fs.Bavail * uint64(fs.Bsize), Total: fs.Blocks * uint64(fs.Bsize)}

@@ -91,28 +91,11 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 // unless that is nil. The errors are [ErrNotRunning], [ErrNotNewswatch], a
 // [*Problem], or of the connection.
 func (c *Client) Do(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.server+path, body)
+	resp, err := c.send(ctx, method, path, contentType, body)
 	if err != nil {
-		return fmt.Errorf("server %q: %w", c.server, err)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
-			return fmt.Errorf("%s: %w (start one with `newswatch run`, or name another with --server)", c.server, ErrNotRunning)
-		}
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return c.problem(resp)
-	}
 	if out == nil {
 		return nil
 	}
@@ -128,6 +111,50 @@ func (c *Client) Do(ctx context.Context, method, path, contentType string, body 
 		return fmt.Errorf("answer of %s: %w", path, err)
 	}
 	return nil
+}
+
+// Stream sends a request and copies the answer, which is to be of the type, to
+// w as it comes. One that breaks off is an error. The errors are those of Do.
+func (c *Client) Stream(ctx context.Context, method, path, want string, w io.Writer) error {
+	resp, err := c.send(ctx, method, path, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if !isType(resp, want) {
+		return c.stranger(resp, nil)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// send returns an answer that is no error.
+func (c *Client) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.server+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("server %q: %w", c.server, err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" {
+			return nil, fmt.Errorf("%s: %w (start one with `newswatch run`, or name another with --server)", c.server, ErrNotRunning)
+		}
+		return nil, err
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		defer resp.Body.Close()
+		return nil, c.problem(resp)
+	}
+	return resp, nil
 }
 
 // problem is the error of an answer that is one. Something else may have

@@ -75,6 +75,21 @@ func (a *Asker) Article(ctx context.Context, id string) (pipeline.Article, error
 	return ask(ctx, a, a.opts.Shards.Of(key), opArticle, id)
 }
 
+// ByKey returns the article with the key, or pipeline.ErrNotFound.
+func (a *Asker) ByKey(ctx context.Context, key string) (pipeline.Article, error) {
+	shard := a.opts.Shards.Of(key)
+	found, err := ask(ctx, a, shard, opSearch, pipeline.SearchRequest{Query: "key:" + key, Limit: 1})
+	switch {
+	case err != nil:
+		return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
+	case len(found.Hits) > 0:
+		return ask(ctx, a, shard, opArticle, found.Hits[0].ID)
+	case len(found.Warnings) > 0: // a part that did not answer may have it
+		return pipeline.Article{}, fmt.Errorf("article by key %s: %s", key, found.Warnings[0])
+	}
+	return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, pipeline.ErrNotFound)
+}
+
 // IDs lists ids as one index would. A shard that does not answer is an error.
 func (a *Asker) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
 	if a.opts.Shards.Count() == 1 {
@@ -124,19 +139,19 @@ func (a *Asker) Ready(ctx context.Context) error {
 // A candidate is a replica that could be asked.
 type candidate struct {
 	Replica
-	ix *index.Index // of this process; nil: of another
+	own *replica // of this process; nil: of another
 }
 
 // candidates is the replicas of the shard in the order to ask them: ready ones
 // first, this process's before others, then those that lack least; at last
 // those that gave no sign of life, for it may be only the sign that was lost.
 func (a *Asker) candidates(ctx context.Context, shard int) ([]candidate, error) {
-	own := a.local.Index(shard)
+	own := a.local.replica(shard)
 	if a.roster == nil {
 		if own == nil {
 			return nil, nil
 		}
-		return []candidate{{a.local.state(shard), own}}, nil
+		return []candidate{own.candidate()}, nil
 	}
 	if err := a.roster.wait(ctx); err != nil && own == nil {
 		return nil, err
@@ -149,7 +164,7 @@ func (a *Asker) candidates(ctx context.Context, shard int) ([]candidate, error) 
 		cs = append(cs, candidate{Replica: rep})
 	}
 	if own != nil { // its own state is known better here
-		cs = append(cs, candidate{a.local.state(shard), own})
+		cs = append(cs, own.candidate())
 	}
 	a.speed.shuffle(cs) // equals share the work
 	slices.SortStableFunc(cs, func(x, y candidate) int {
@@ -168,7 +183,7 @@ func (c candidate) rank() [3]uint64 {
 	default:
 		state = 2
 	}
-	if c.ix == nil {
+	if c.own == nil {
 		remote = 1
 	}
 	if state == 1 {
@@ -188,8 +203,8 @@ func ask[Req, Resp any](ctx context.Context, a *Asker, shard int, o op[Req, Resp
 	if err != nil {
 		return resp, err
 	}
-	if len(cs) == 1 && cs[0].ix != nil {
-		return o.local(cs[0].ix, ctx, req)
+	if len(cs) == 1 && cs[0].own != nil {
+		return o.local(cs[0].own, ctx, req)
 	}
 	ctx, cancel := context.WithCancel(ctx) // what is still asked when there is an answer is not waited for
 	defer cancel()
@@ -248,8 +263,8 @@ func ask[Req, Resp any](ctx context.Context, a *Asker, shard int, o op[Req, Resp
 
 // answerOf asks one replica.
 func answerOf[Req, Resp any](ctx context.Context, a *Asker, c candidate, o op[Req, Resp], req Req) (Resp, error) {
-	if c.ix != nil {
-		return o.local(c.ix, ctx, req)
+	if c.own != nil {
+		return o.local(c.own, ctx, req)
 	}
 	return o.call(ctx, a.node, c.Replica, req)
 }

@@ -33,12 +33,9 @@ func isEmpty(dir string) (bool, error) {
 	return len(entries) == 0, err
 }
 
-// bootstrap makes the first copy of the shard: of a peer's, if there is one
-// that has anything, or else empty, to be filled from the stream.
+// bootstrap makes the first copy of the shard: of a peer's, or, where none gives
+// it, empty, to be filled from the stream.
 func (r *replica) bootstrap(ctx context.Context) error {
-	if err := r.h.roster.wait(ctx); err != nil {
-		return err
-	}
 	if err := removeLeftovers(r.dir); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type replica struct {
 	ix    *index.Index // nil: it is being fetched
 	state string
 	lag   uint64
+	took  bool   // when it was looked at last, nothing waited for it
 	note  string // of the moment
 	loss  *loss  // nil: nothing is known to be missing for good
 }
@@ -68,17 +70,23 @@ func Open(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, node 
 			return nil, err
 		}
 		h.roster = newRoster(h.lg, kv, time.Now)
+		if err := h.roster.read(ctx); err != nil {
+			return nil, fmt.Errorf("replicas of shards: %w", err)
+		}
 	}
 	for _, shard := range hold {
-		r := &replica{h: h, shard: shard, dir: folder(opts.Index, opts.Shards, shard), state: StateBehind}
+		r := &replica{h: h, shard: shard, dir: filepath.Join(opts.Index.Dir, Folder(opts.Shards, shard)), state: StateBehind}
 		r.lg = h.lg.With("shard", shard)
 		h.copies = append(h.copies, r)
 		empty, err := isEmpty(r.dir)
 		switch {
 		case err != nil:
-		case empty && !opts.Alone: // somebody else may have a copy to fetch: that takes time
+		case empty && !opts.Alone && len(r.peers()) > 0: // there is a copy to fetch: that takes time
 			r.state = StateStarting
 		default:
+			if empty && !opts.Alone {
+				r.checkLoss()
+			}
 			err = r.open()
 		}
 		if err != nil {
@@ -99,17 +107,20 @@ func (r *replica) open() error {
 	if err != nil {
 		return fmt.Errorf("shard %d: %w", r.shard, err)
 	}
-	ix.SetFloor(func(ctx context.Context) (uint64, error) {
-		seq, err := r.h.node.Settled(ctx, pipeline.StreamArticles, r.consumer())
-		if errors.Is(err, pipeline.ErrNotFound) { // nothing has been asked of the stream
-			return 0, nil
-		}
-		return seq, err
-	})
+	ix.SetFloor(r.settled)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ix = ix
 	return nil
+}
+
+// settled is the sequence up to which the copy has everything of its shard.
+func (r *replica) settled(ctx context.Context) (uint64, error) {
+	seq, err := r.h.node.Settled(ctx, pipeline.StreamArticles, r.consumer())
+	if errors.Is(err, pipeline.ErrNotFound) { // it has not begun to read
+		return 0, nil
+	}
+	return seq, err
 }
 
 // Close closes the indexes.
@@ -132,12 +143,20 @@ func (r *replica) index() *index.Index {
 
 // Index is this process's copy of the shard; nil: it has none, or not yet.
 func (h *Holder) Index(shard int) *index.Index {
+	if r := h.replica(shard); r != nil {
+		return r.index()
+	}
+	return nil
+}
+
+// replica is the one of the shard, if it can be asked; nil: there is none.
+func (h *Holder) replica(shard int) *replica {
 	if h == nil {
 		return nil
 	}
 	for _, r := range h.copies {
-		if r.shard == shard {
-			return r.index()
+		if r.shard == shard && r.index() != nil {
+			return r
 		}
 	}
 	return nil
@@ -261,12 +280,14 @@ func (r *replica) measure(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lag = lag
+	took := p.Pending == 0 // what there was has been taken up; a moment later it is searchable
 	switch {
-	case lag <= readyLag:
+	case lag == 0 || took && r.took:
 		r.state = StateReady
 	case lag > nearLag:
 		r.state = StateBehind
 	}
+	r.took = took
 	r.h.met.set(r.shard, r.state, r.lag)
 }
 
@@ -291,16 +312,11 @@ func (r *replica) status() Replica {
 	return s
 }
 
-// state is how this process's copy of the shard does.
-func (h *Holder) state(shard int) Replica {
-	for _, r := range h.copies {
-		if r.shard == shard {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return Replica{Shard: shard, Replica: h.opts.Replica, State: r.state, Lag: r.lag}
-		}
-	}
-	return Replica{Shard: shard}
+// candidate is the replica as one that could be asked.
+func (r *replica) candidate() candidate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return candidate{Replica{Shard: r.shard, Replica: r.h.opts.Replica, State: r.state, Lag: r.lag}, r}
 }
 
 // Status is how the copies of this process do.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -48,13 +49,9 @@ const (
 	lostAfter = 4 * beatEvery
 )
 
-// A ready replica that is fewer than nearLag articles behind stays ready, one
-// that catches up is ready when it is at most readyLag behind. Between the two
-// a burst of news would flip it to and fro.
-const (
-	readyLag = 200
-	nearLag  = 20_000
-)
+// nearLag is how many articles a ready replica may be behind and stay ready: a
+// burst of news must not flip it to and fro.
+const nearLag = 20_000
 
 // A roster is who has which shard, followed by watching the bucket.
 type roster struct {
@@ -95,6 +92,23 @@ func (r *roster) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// errRead ends the reading of what there is.
+var errRead = errors.New("read")
+
+// read takes in what there is.
+func (r *roster) read(ctx context.Context) error {
+	err := r.kv.Watch(ctx, func(e pipeline.Entry) error {
+		if err := r.take(e); err != nil || e.Key != "" {
+			return err
+		}
+		return errRead
+	})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 func (r *roster) take(e pipeline.Entry) error {

@@ -45,13 +45,13 @@ func (r *replica) serve(ctx context.Context) error {
 
 // offer serves the op: JSON in, JSON out.
 func offer[Req, Resp any](ctx context.Context, r *replica, o op[Req, Resp]) error {
-	name, ix := service(r.shard, r.h.opts.Replica, o.what), r.index()
+	name := service(r.shard, r.h.opts.Replica, o.what)
 	return r.h.node.Serve(ctx, name, func(ctx context.Context, data []byte) ([]byte, error) {
 		var req Req
 		if err := json.Unmarshal(data, &req); err != nil {
 			return nil, fmt.Errorf("service %s: request: %w", name, err)
 		}
-		resp, err := o.local(ix, ctx, req)
+		resp, err := o.local(r, ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -75,16 +75,32 @@ func (o op[Req, Resp]) call(ctx context.Context, node *jet.Node, rep Replica, re
 	return resp, nil
 }
 
-// An op is a question to a replica: of a copy in this process by a call of its
+// An op is a question to a replica: of a copy in this process by a call of a
 // function, of another one by its service.
 type op[Req, Resp any] struct {
 	what  string
-	local func(*index.Index, context.Context, Req) (Resp, error)
+	local func(*replica, context.Context, Req) (Resp, error)
 }
 
 var (
-	opPart    = op[index.PartRequest, index.PartResult]{servePart, (*index.Index).Part}
-	opSearch  = op[pipeline.SearchRequest, pipeline.SearchResult]{serveSearch, (*index.Index).Search}
-	opArticle = op[string, pipeline.Article]{serveArticle, (*index.Index).Article}
-	opIDs     = op[pipeline.IDsRequest, pipeline.IDsResult]{serveIDs, (*index.Index).IDs}
+	opPart    = op[index.PartRequest, index.PartResult]{servePart, ofIndex((*index.Index).Part)}
+	opSearch  = op[pipeline.SearchRequest, pipeline.SearchResult]{serveSearch, ofIndex((*index.Index).Search)}
+	opArticle = op[string, pipeline.Article]{serveArticle, ofIndex((*index.Index).Article)}
+	opIDs     = op[pipeline.IDsRequest, pipeline.IDsResult]{serveIDs, (*replica).ids}
 )
+
+func ofIndex[Req, Resp any](fn func(*index.Index, context.Context, Req) (Resp, error)) func(*replica, context.Context, Req) (Resp, error) {
+	return func(r *replica, ctx context.Context, req Req) (Resp, error) { return fn(r.index(), ctx, req) }
+}
+
+// ids adds how far the copy is to what its index answers. It is asked before:
+// what came meanwhile does no harm.
+func (r *replica) ids(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
+	seq, err := r.settled(ctx)
+	if err != nil {
+		return pipeline.IDsResult{}, err
+	}
+	res, err := r.index().IDs(ctx, req)
+	res.Seq = seq
+	return res, err
+}

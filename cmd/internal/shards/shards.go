@@ -26,11 +26,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -89,13 +88,19 @@ func held(n pipeline.Shards, hold []int) ([]int, error) {
 	return hold, nil
 }
 
-// folder is where a shard lies in the folder of the index.
-func folder(cfg index.Config, n pipeline.Shards, shard int) string {
+// Folder is the folder of a shard in that of the index; "": it is that one
+// itself, where there is one shard.
+func Folder(n pipeline.Shards, shard int) string {
 	if n.Count() == 1 {
-		return cfg.Dir
+		return ""
 	}
-	return filepath.Join(cfg.Dir, "shard-"+strconv.Itoa(shard))
+	return "shard-" + strconv.Itoa(shard)
 }
+
+var folderForm = regexp.MustCompile(`^shard-\d{1,2}$`)
+
+// IsFolder says whether a name may be that of a shard's folder.
+func IsFolder(name string) bool { return folderForm.MatchString(name) }
 
 // consumer names the durable consumer of a replica.
 func consumer(n pipeline.Shards, shard int, replica string) string {

@@ -181,9 +181,9 @@ func TestHeld(t *testing.T) {
 // Whoever is ready is asked first, this process before others; whoever gives no
 // sign of life last.
 func TestOrderOfCandidates(t *testing.T) {
-	here := new(index.Index)
-	of := func(name, state string, lag uint64, ix *index.Index) candidate {
-		return candidate{Replica{Replica: name, State: state, Lag: lag}, ix}
+	here := new(replica)
+	of := func(name, state string, lag uint64, own *replica) candidate {
+		return candidate{Replica{Replica: name, State: state, Lag: lag}, own}
 	}
 	cs := []candidate{
 		of("lost", StateLost, 0, nil), of("far", StateBehind, 90_000, nil), of("other", StateReady, 30, nil), of("stopped", StateStopped, 0, nil),
@@ -371,8 +371,10 @@ func TestBootstrap(t *testing.T) {
 	}
 	for name, chunk := range map[string]func(chunkRequest) ([]byte, error){
 		"garbage": func(chunkRequest) ([]byte, error) { return []byte("lgarbage"), nil },
-		"dies":    func(r chunkRequest) ([]byte, error) { return append([]byte{moreChunks}, make([]byte, 512)...), errAfter(r.N, 3) },
-		"empty":   func(chunkRequest) ([]byte, error) { return nil, nil },
+		"dies": func(r chunkRequest) ([]byte, error) {
+			return append([]byte{moreChunks}, make([]byte, 512)...), errAfter(r.N, 3)
+		},
+		"empty": func(chunkRequest) ([]byte, error) { return nil, nil },
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -1,0 +1,575 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// A Recovery is what became of a damaged partition.
+type Recovery struct {
+	Partition string    `json:"partition"`
+	Folder    string    `json:"folder"` // what was damaged, kept for a month
+	Found     time.Time `json:"found"`
+	Damage    string    `json:"damage"`             // what was found, in words
+	State     string    `json:"state"`              // running: its own documents are being read; done
+	Expected  int       `json:"expected,omitempty"` // documents there were, by the checkpoint, which is written after the fact; 0: nobody knows
+	Had       int       `json:"had"`                // of them left in the partition when it was opened
+	Own       int       `json:"own"`                // articles recovered from its own documents
+	Stream    int       `json:"stream"`             // articles that came again from the stream
+	Unread    int       `json:"unreadable"`         // documents that can't be read any more; of the articles an older state may be there
+	AskedFrom uint64    `json:"asked_from"`         // sequence from which the stream was asked; 0: nothing was missing
+	Lost      int       `json:"lost"`               // articles that are known to have been there and are not; falls while the stream brings them
+	LostFrom  string    `json:"lost_from,omitempty"`
+	LostTo    string    `json:"lost_to,omitempty"` // ids of the lost lie between these, as far as they are known
+	Ended     time.Time `json:"ended,omitzero"`    // of the reading of its own documents
+	Error     string    `json:"error,omitempty"`   // why reading them failed; it is tried again
+}
+
+// States of a recovery.
+const (
+	RecoveryRunning = "running"
+	RecoveryDone    = "done"
+)
+
+// A damage is a damaged folder and what is known of it. It lies in the folder
+// as recovery.json.
+type damage struct {
+	Recovery
+	UpTo    uint64   `json:"up_to"`             // what the stream brings up to this sequence was there before
+	Back    int      `json:"back"`              // articles that were gone and are there again
+	Missing []string `json:"missing,omitempty"` // ids of such documents, as far as known, in order
+
+	own     map[string]bool // ids of articles recovered from its own documents
+	inPlace bool            // the partition is being renewed, and its folder still in its place
+}
+
+const (
+	recoveryFile = "recovery.json"
+	maxMissing   = 100_000
+	keepDamaged  = 30 * 24 * time.Hour
+)
+
+// recovery is what is known of all damaged folders.
+type recovery struct {
+	dir string
+	now func() time.Time
+
+	mu    sync.Mutex
+	all   []*damage // oldest first
+	dirty map[*damage]bool
+	wake  chan struct{}
+}
+
+func newRecovery(dir string, now func() time.Time) *recovery {
+	return &recovery{dir: dir, now: now, dirty: make(map[*damage]bool), wake: make(chan struct{}, 1)}
+}
+
+// load reads what damaged folders there are, and takes up what was not done.
+func (r *recovery) load(p period) error {
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, at, ok := strings.Cut(e.Name(), damagedInfix)
+		if !ok || !p.isName(name) {
+			continue
+		}
+		d := readDamage(filepath.Join(r.dir, e.Name()))
+		if d.Partition == "" { // set aside, and not more
+			d.Recovery = Recovery{Partition: name, Damage: "found beside the index", State: RecoveryRunning}
+			d.Found, _ = time.Parse(asideForm, at)
+		}
+		d.Folder = e.Name()
+		r.add(d)
+	}
+	return nil
+}
+
+func readDamage(dir string) (d damage) {
+	data, err := os.ReadFile(filepath.Join(dir, recoveryFile))
+	if err == nil {
+		err = json.Unmarshal(data, &d)
+	}
+	if err != nil {
+		return damage{}
+	}
+	return d
+}
+
+// add takes a damage up; of one folder there is one.
+func (r *recovery) add(d damage) *damage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = slices.DeleteFunc(r.all, func(o *damage) bool { return o.Folder == d.Folder })
+	r.all = append(r.all, &d)
+	slices.SortStableFunc(r.all, func(a, b *damage) int { return a.Found.Compare(b.Found) })
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	return &d
+}
+
+// write puts what is known of a damage into its folder.
+func (d *damage) write(dir string) error {
+	folder := filepath.Join(dir, d.Folder)
+	// A file in place of the folder, or nothing, is damage too.
+	if !isDir(folder) {
+		if exists(folder) {
+			if err := os.Rename(folder, folder+".file"); err != nil {
+				return err
+			}
+		}
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, recoveryFile)
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+// save writes what has changed.
+func (r *recovery) save() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for d := range r.dirty {
+		if d.inPlace {
+			continue // its folder is that of the partition yet
+		}
+		errs = append(errs, d.write(r.dir))
+	}
+	clear(r.dirty)
+	return errors.Join(errs...)
+}
+
+// set changes a damage and writes it.
+func (r *recovery) set(d *damage, do func(d *damage)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	do(d)
+	d.count()
+	delete(r.dirty, d)
+	return d.write(r.dir)
+}
+
+// pending is the oldest damage whose documents are still to be read; nil: none.
+func (r *recovery) pending() *damage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.all {
+		if d.State == RecoveryRunning && !d.inPlace {
+			return d
+		}
+	}
+	return nil
+}
+
+// running reports whether documents of the partition are still to be read.
+func (r *recovery) running(partition string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.all, func(d *damage) bool { return d.Partition == partition && d.State == RecoveryRunning })
+}
+
+// list is all recoveries, newest first.
+func (r *recovery) list() []Recovery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := []Recovery{}
+	for _, d := range slices.Backward(r.all) {
+		out = append(out, d.Recovery)
+	}
+	return out
+}
+
+// arrived counts an article that was written: one that was lost is there again.
+func (r *recovery) arrived(partition string, in *putDoc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.all {
+		over := d.State == RecoveryDone && d.AskedFrom == 0
+		if d.Partition != partition || d.inPlace || over || in.version.seq > d.UpTo {
+			continue
+		}
+		if i, ok := slices.BinarySearch(d.Missing, in.article.ID); ok {
+			d.Missing = slices.Delete(d.Missing, i, i+1)
+		}
+		if in.isNew {
+			d.Back++
+		}
+		if in.salvaged {
+			if d.own == nil {
+				d.own = make(map[string]bool)
+			}
+			d.own[in.article.ID] = true
+			d.Own = len(d.own)
+		} else {
+			d.Stream++
+		}
+		d.count()
+		r.dirty[d] = true
+		return
+	}
+}
+
+// count works out what is lost. Called with r.mu.
+func (d *damage) count() {
+	d.Lost, d.LostFrom, d.LostTo = 0, "", ""
+	if d.Expected > 0 {
+		d.Lost = max(0, d.Expected-d.Had-d.Back)
+	} else if d.State == RecoveryDone {
+		d.Lost = max(0, d.Unread-d.Back)
+	}
+	if d.Lost > 0 && len(d.Missing) > 0 {
+		d.LostFrom, d.LostTo = d.Missing[0], d.Missing[len(d.Missing)-1]
+	}
+}
+
+// purge removes folders that were kept long enough.
+func (r *recovery) purge() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	r.all = slices.DeleteFunc(r.all, func(d *damage) bool {
+		if d.State != RecoveryDone || r.now().Sub(d.Found) < keepDamaged {
+			return false
+		}
+		errs = append(errs, os.RemoveAll(filepath.Join(r.dir, d.Folder)))
+		delete(r.dirty, d)
+		return true
+	})
+	return errors.Join(errs...)
+}
+
+// adopt deals with a partition just opened: what is damaged of it, what it
+// lacks, what of that its own documents can give and what the stream must.
+func (ix *Index) adopt(ctx context.Context, p *partition) error {
+	expected, upTo := ix.commit.expected(p.name)
+	p.mu.Lock()
+	found, had := p.wrecks, p.docs
+	p.wrecks = nil
+	p.mu.Unlock()
+	complete := false
+	for i := range found {
+		d := &found[i]
+		d.Expected, d.Had, d.UpTo = expected, had, upTo
+		// Where all that was there can still be read, the stream is not asked.
+		if had == 0 {
+			w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
+			s, err := w.salvage(ctx, ix.codec, func(storedArticle) error { return nil })
+			if err != nil {
+				return fmt.Errorf("partition %s: %w", p.name, err)
+			}
+			if s.Complete && s.State.Gen >= ix.commit.gen(p) {
+				complete, d.Expected = true, s.Read
+			}
+		}
+		if d.Expected == 0 {
+			if sealed, err := readSeal(filepath.Join(ix.cfg.Dir, d.Folder)); err == nil && sealed != nil {
+				d.Expected = sealed.Documents
+			}
+		}
+		if err := d.write(ix.cfg.Dir); err != nil {
+			return fmt.Errorf("partition %s: %w", p.name, err)
+		}
+	}
+	if complete {
+		ix.commit.settle(p)
+	}
+	from := ix.commit.compare(p)
+	if from > 0 && len(found) == 0 { // gone, or an older state of it
+		aside := asideName(p.path, ix.now())
+		found = append(found, damage{UpTo: upTo, Recovery: Recovery{
+			Partition: p.name, Folder: filepath.Base(aside), Found: ix.now().UTC(),
+			Damage: "the partition is gone or is an older state", State: RecoveryRunning, Expected: expected, Had: had,
+		}})
+	}
+	for _, d := range found {
+		ix.metrics.recoveries.Inc()
+		d := ix.recovery.add(d)
+		if err := ix.recovery.set(d, func(d *damage) { d.AskedFrom = from }); err != nil {
+			return fmt.Errorf("partition %s: %w", p.name, err)
+		}
+		ix.log.Error("partition is damaged: it is made anew from what can be read of it and from the stream",
+			"partition", p.name, "damage", d.Damage, "aside", d.Folder, "documents", expected, "left", had, "asked_from_seq", from)
+	}
+	return nil
+}
+
+// recover reads the documents of damaged partitions into the index, one
+// partition after the other, until ctx is done.
+func (ix *Index) recover(ctx context.Context) {
+	for {
+		d := ix.recovery.pending()
+		var err error
+		if d != nil {
+			err = ix.salvage(ctx, d)
+		}
+		if err == nil && d != nil {
+			continue
+		}
+		wait := time.Hour
+		if err != nil && ctx.Err() == nil {
+			wait = fullWait
+			ix.log.Error("damaged partition can't be read: tried again", "partition", d.Partition, "aside", d.Folder, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ix.recovery.wake:
+		case <-time.After(wait):
+		}
+	}
+}
+
+const salvageBatch = 1 << 20 // bytes of text in one write
+
+// salvage reads one damaged folder. It may be done again, in whole or in parts:
+// what is there already is not written again.
+func (ix *Index) salvage(ctx context.Context, d *damage) error {
+	began := time.Now()
+	if p := ix.partition(d.Partition); p == nil {
+		ix.writing.Lock()
+		_, err := ix.openOne(d.Partition)
+		ix.writing.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	var (
+		batch []pipeline.Stored[pipeline.Article]
+		bytes int
+		seen  = make(map[string]bool)
+		under = make(chan error, 1) // the write on its way
+	)
+	under <- nil
+	flush := func() error {
+		if err := <-under; err != nil {
+			under <- nil
+			return err
+		}
+		err := ix.restore(ctx, batch, func(err error) { under <- err })
+		if err != nil {
+			under <- nil
+		}
+		batch, bytes = batch[:0:0], 0
+		return err
+	}
+	w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
+	s, err := w.salvage(ctx, ix.codec, func(a storedArticle) error {
+		seen[a.article.ID] = true
+		batch = append(batch, pipeline.Stored[pipeline.Article]{Value: a.article, Seq: a.version.seq})
+		if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 200 {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	if last := <-under; err == nil { // all is durable, or is read again
+		err = last
+	}
+	if err != nil {
+		ix.recovery.mu.Lock()
+		d.Error = err.Error()
+		ix.recovery.mu.Unlock()
+		return err
+	}
+	err = ix.recovery.set(d, func(d *damage) {
+		d.State, d.Error, d.Ended, d.Unread, d.Missing = RecoveryDone, "", ix.now().UTC(), s.Lost, nil
+		for _, id := range s.ids {
+			if !seen[id] && len(d.Missing) < maxMissing {
+				d.Missing = append(d.Missing, id)
+			}
+		}
+		slices.Sort(d.Missing)
+		d.Missing = slices.Compact(d.Missing)
+	})
+	ix.metrics.recovered.Add(float64(d.Own))
+	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
+		"recovered", d.Own, "unreadable", s.Lost, "lost", d.Lost, "took", time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// restore writes articles that were in the index before, and waits while
+// writing is put off.
+func (ix *Index) restore(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) error {
+	ins, err := ix.newest(batch)
+	if err != nil {
+		return err
+	}
+	for i := range ins {
+		ins[i].salvaged = true
+	}
+	for {
+		ix.writing.Lock()
+		needs, err := ix.writeNewest(ctx, ins)
+		ix.writing.Unlock()
+		var later *pipeline.LaterError
+		if !errors.As(err, &later) {
+			if err == nil {
+				ix.commit.add(needs, 0, done)
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(fullWait):
+		}
+	}
+}
+
+// mend renews a partition in which damage was found while it is open: it goes on
+// answering from what can be read of it until the new one takes its place. What
+// can't be read is asked of the stream.
+func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
+	began := time.Now()
+	_, upTo := ix.commit.expected(p.name)
+	aside := asideName(p.path, ix.now())
+	d := ix.recovery.add(damage{UpTo: upTo, inPlace: true, Recovery: Recovery{
+		Partition: p.name, Folder: filepath.Base(aside), Found: ix.now().UTC(), Damage: why.Error(),
+		State: RecoveryRunning, Expected: p.documents(),
+	}})
+	ix.metrics.recoveries.Inc()
+	r, err := ix.renewTried(ctx, p, aside, func() *renewal {
+		return &renewal{p: p, damaged: true, progress: func(docs int) {
+			ix.recovery.mu.Lock()
+			defer ix.recovery.mu.Unlock()
+			d.Own, d.Back = docs, docs
+		}}
+	})
+	if err != nil {
+		ix.recovery.drop(d)
+		return err
+	}
+	var from uint64
+	if r.lost > 0 {
+		from = ix.commit.askAgain(p)
+	}
+	ix.metrics.recovered.Add(float64(r.docs))
+	err = ix.recovery.set(d, func(d *damage) {
+		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), from
+		d.Expected, d.Own, d.Back, d.Unread = r.docs+r.lost, r.docs, r.docs, r.lost
+		for _, id := range r.ids {
+			if !r.seen[id] && len(d.Missing) < maxMissing {
+				d.Missing = append(d.Missing, id)
+			}
+		}
+		slices.Sort(d.Missing)
+	})
+	ix.log.Warn("damaged partition was made anew", "partition", p.name, "aside", d.Folder, "recovered", r.docs,
+		"lost", r.lost, "asked_from_seq", from, "took", time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// renewTried renews a partition, again where it was opened anew meanwhile.
+func (ix *Index) renewTried(ctx context.Context, p *partition, aside string, make func() *renewal) (r *renewal, err error) {
+	for range renewTries {
+		r = make()
+		if err = ix.renew(ctx, r, aside); !errors.Is(err, errChanged) {
+			break
+		}
+	}
+	return r, err
+}
+
+// drop forgets a damage that could not be mended: it will be found again.
+func (r *recovery) drop(d *damage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = slices.DeleteFunc(r.all, func(o *damage) bool { return o == d })
+}
+
+// setAside moves the damaged folder away.
+func (p *partition) setAside(why error) error {
+	aside := asideName(p.path, p.clock())
+	if err := os.Rename(p.path, aside); err != nil {
+		return err
+	}
+	return p.wrecked(aside, why)
+}
+
+// keepLost links what the state that is opened does not have into a folder
+// aside: the files of newer states, in parts readable, and root.bolt.
+func (p *partition) keepLost(why error) error {
+	aside := asideName(p.path, p.clock())
+	if err := os.MkdirAll(filepath.Join(aside, "store"), 0o755); err != nil {
+		return err
+	}
+	w := &wreck{dir: p.path}
+	files, err := w.segmentFiles()
+	if err != nil {
+		return err
+	}
+	for _, file := range append(files, "root.bolt") {
+		from, to := filepath.Join(p.store(), file), filepath.Join(aside, "store", file)
+		// Bleve writes root.bolt in place, and never to a segment again.
+		link := os.Link
+		if file == "root.bolt" {
+			link = copyFile
+		}
+		if err := link(from, to); err != nil {
+			if err := copyFile(from, to); err != nil {
+				return err
+			}
+		}
+	}
+	return p.wrecked(aside, why)
+}
+
+func (p *partition) wrecked(aside string, why error) error {
+	d := damage{Recovery: Recovery{
+		Partition: p.name, Folder: filepath.Base(aside), Found: p.clock().UTC(), Damage: why.Error(), State: RecoveryRunning,
+	}}
+	p.mu.Lock()
+	p.wrecks = append(p.wrecks, d)
+	p.mu.Unlock()
+	return d.write(filepath.Dir(p.path))
+}
+
+// copyIfThere copies a file, if there is one.
+func copyIfThere(from, to string) error {
+	err := copyFile(from, to)
+	if errors.Is(err, fs.ErrNotExist) && !exists(from) {
+		return nil
+	}
+	return err
+}
+
+// lacking makes the result a partial one while articles are being recovered.
+func (r *run) lacking() {
+	for _, v := range r.views {
+		p := v.p
+		switch {
+		case r.ix.recovery.running(p.name):
+			r.warn("partial: partition %s was damaged and is being made anew", p.name)
+		case r.ix.commit.lacks(p):
+			r.warn("partial: partition %s lacks articles, which are asked for again", p.name)
+		default:
+			continue
+		}
+		r.partial, r.res.TotalExact = true, false
+	}
+}
