@@ -138,12 +138,12 @@ func grouped(as []pipeline.Article) []pipeline.Article {
 // Where groups can't all be told, or hits not be verified, each group is still
 // shown once, and what the counts are worth is said.
 func TestAcrossWithManyGroups(t *testing.T) {
-	as := grouped(corpus(t, 250))
+	as := grouped(corpus(t, 200))
 	whole, shards := split(t, as, Config{Verify: 10_000}, 2)
 	for _, ix := range shards[2] {
 		ix.cfg.groups = 3
 	}
-	_, unverified := split(t, as, Config{Verify: 25}, 3)
+	_, unverified := split(t, as, Config{Verify: 18}, 3)
 	many := func(w string) bool { return strings.Contains(w, "counted in each") }
 	for _, tt := range []struct {
 		name   string
@@ -154,9 +154,11 @@ func TestAcrossWithManyGroups(t *testing.T) {
 		{"too many groups of a word", "china OR russia OR 中国 OR the", shards[2]},
 		{"hits not read", "=the OR =in OR =на OR =в", unverified[3]},
 	} {
-		for _, order := range []string{pipeline.SortNewest, pipeline.SortOldest, pipeline.SortRelevance} {
-			for _, collapse := range []string{collapseCopies, collapseStories} {
-				req := pipeline.SearchRequest{Query: tt.query, Sort: order, Collapse: collapse, Limit: 9}
+		for order, collapses := range map[string][]string{
+			pipeline.SortNewest: {collapseCopies, collapseStories}, pipeline.SortOldest: {collapseStories}, pipeline.SortRelevance: {collapseCopies},
+		} {
+			for _, collapse := range collapses {
+				req := pipeline.SearchRequest{Query: tt.query, Sort: order, Collapse: collapse, Limit: 14}
 				want, err := walkPages(whole.Search, req)
 				if err != nil {
 					t.Fatal(err)
