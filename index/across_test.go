@@ -305,3 +305,42 @@ func TestMergeStopsWhereAShardStopped(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Values that a shard leaves out of a facet are told, if they can matter.
+func TestMergeFacets(t *testing.T) {
+	facet := func(n int, count func(i int) int) []pipeline.FacetCount {
+		out := make([]pipeline.FacetCount, n)
+		for i := range out {
+			out[i] = pipeline.FacetCount{Value: fmt.Sprintf("v%04d", i), Count: count(i)}
+		}
+		return out
+	}
+	steep := func(i int) int { return 10_000 - 3*i }
+	flat := func(int) int { return 7 }
+	tests := []struct {
+		name  string
+		a, b  []pipeline.FacetCount
+		first int
+		exact bool
+	}{
+		{"all told", facet(100, steep), facet(2000, steep), 20_000, true},
+		{"the frequent are in both", facet(maxPartFacet, steep), facet(maxPartFacet, steep), 20_000, true},
+		{"one was not told by a shard that was cut off", append([]pipeline.FacetCount{{Value: "x", Count: 20_001}}, facet(100, steep)...), facet(maxPartFacet, steep), 20_001, false},
+		{"all as frequent as those left out", facet(maxPartFacet, flat), facet(10, flat), 14, true},
+		{"less frequent than those left out may be", facet(maxPartFacet, flat), facet(maxPartFacet, func(i int) int { return 7 - i/2999 }), 14, true},
+		{"none", nil, nil, 0, true},
+	}
+	for _, tt := range tests {
+		req := pipeline.SearchRequest{Facets: []string{"source"}}
+		res := Merge(req, []pipeline.SearchResult{
+			{Facets: map[string][]pipeline.FacetCount{"source": tt.a}}, {Facets: map[string][]pipeline.FacetCount{"source": tt.b}},
+		})
+		top := res.Facets["source"]
+		if len(top) > 0 && top[0].Count != tt.first || len(top) > maxFacet {
+			t.Errorf("%s: first %+v of %d, want %d of at most %d", tt.name, top[0], len(top), tt.first, maxFacet)
+		}
+		if exact := len(res.Warnings) == 0; exact != tt.exact {
+			t.Errorf("%s: warnings %q, want exact: %v", tt.name, res.Warnings, tt.exact)
+		}
+	}
+}

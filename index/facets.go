@@ -134,8 +134,8 @@ func (t *sums) add(more *sums) {
 	}
 }
 
-// into sets facets and timeline of the result; of facets all values, or as many
-// as are shown.
+// into sets facets and timeline of the result; of facets as many values
+// as are shown, or all, for a part.
 func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest, all bool) {
 	for _, field := range req.Facets {
 		if res.Facets == nil {
@@ -145,10 +145,11 @@ func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest, all 
 			res.Facets[field] = t.days()
 		} else {
 			counts := t.facet(field)
-			if !all {
-				counts = counts[:min(len(counts), maxFacet)]
+			most := maxFacet
+			if all {
+				most = maxPartFacet
 			}
-			res.Facets[field] = counts
+			res.Facets[field] = counts[:min(len(counts), most)]
 		}
 	}
 	if !req.Timeline {

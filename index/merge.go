@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -70,19 +71,22 @@ func merge(req pipeline.SearchRequest, base cursor, rs []pipeline.SearchResult) 
 // mergeCounts adds up facets and timelines.
 func mergeCounts(out *pipeline.SearchResult, req pipeline.SearchRequest, rs []pipeline.SearchResult) {
 	for _, field := range req.Facets {
+		if out.Facets == nil {
+			out.Facets = make(map[string][]pipeline.FacetCount)
+		}
+		if field != fieldDay {
+			top, exact := mergeFacet(field, rs)
+			out.Facets[field] = top
+			if !exact {
+				out.Warnings = append(out.Warnings, fmt.Sprintf("facet %s has very many values: some counts may be too low", field))
+			}
+			continue
+		}
 		counts := make(map[string]int)
 		for _, r := range rs {
 			for _, c := range r.Facets[field] {
 				counts[c.Value] += c.Count
 			}
-		}
-		if out.Facets == nil {
-			out.Facets = make(map[string][]pipeline.FacetCount)
-		}
-		if field != fieldDay {
-			all := (&sums{values: map[string]map[string]int{field: counts}}).facet(field)
-			out.Facets[field] = all[:min(len(all), maxFacet)]
-			continue
 		}
 		days := make([]pipeline.FacetCount, 0, len(counts))
 		for day, n := range counts {
@@ -105,6 +109,36 @@ func mergeCounts(out *pipeline.SearchResult, req pipeline.SearchRequest, rs []pi
 		out.Timeline = append(out.Timeline, pipeline.TimeCount{T: t, Count: n})
 	}
 	slices.SortFunc(out.Timeline, func(a, b pipeline.TimeCount) int { return a.T.Compare(b.T) })
+}
+
+// mergeFacet adds up a facet and says whether all that is shown is exact: it is,
+// unless a shard has told only its most frequent values, and what it left out
+// can make a difference.
+func mergeFacet(field string, rs []pipeline.SearchResult) (top []pipeline.FacetCount, exact bool) {
+	counts := make(map[string]int)
+	cut := make(map[string]int) // of a value: how many of the shards that were cut off have told it
+	shards, least := 0, 0       // that were cut off; the most that a value none of them told can have there
+	for _, r := range rs {
+		told := r.Facets[field]
+		full := len(told) >= maxPartFacet
+		if full {
+			shards++
+			least += told[len(told)-1].Count
+		}
+		for _, c := range told {
+			counts[c.Value] += c.Count
+			if full {
+				cut[c.Value]++
+			}
+		}
+	}
+	top = (&sums{values: map[string]map[string]int{field: counts}}).facet(field)
+	top = top[:min(len(top), maxFacet)]
+	if shards == 0 || len(top) == 0 {
+		return top, true
+	}
+	whole := !slices.ContainsFunc(top, func(c pipeline.FacetCount) bool { return cut[c.Value] < shards })
+	return top, whole && least <= top[len(top)-1].Count
 }
 
 // compare orders places of one order: the earlier first.

@@ -51,6 +51,10 @@ type PartResult struct {
 // into a message of a NATS server with its default of 1 MiB: 45 bytes each.
 const maxGroups = 16_384
 
+// maxPartFacet is the most values of a facet that a shard tells of, for the same
+// reason.
+const maxPartFacet = 3000
+
 // Part answers for one shard of several.
 func (ix *Index) Part(ctx context.Context, req PartRequest) (PartResult, error) {
 	r, err := ix.newRunAt(req.Search, req.Now)

@@ -275,6 +275,8 @@ func shards(st web.Status) Check {
 		}
 	}
 	switch {
+	case len(st.Index.Shards) == 0:
+		return Check{"shards", Warn, "not known", "look into the server's log"}
 	case len(none) > 0:
 		return Check{"shards", Bad, strings.Join(append(none, odd...), "; "), "start a process with the index role that holds it (index.hold)"}
 	case len(odd) > 0:
