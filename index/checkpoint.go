@@ -84,6 +84,10 @@ type checkpoint struct {
 	// which they lack nothing any more.
 	Lacking    map[string]uint64 `json:"lacking,omitempty"`
 	Partitions map[string]*mark  `json:"partitions"`
+	// Floor is the oldest partition that may be: those before it were removed
+	// for the index was larger than FloorSize.
+	Floor     string `json:"floor,omitempty"`
+	FloorSize int64  `json:"floor_size,omitempty"`
 }
 
 const (

@@ -45,17 +45,14 @@ func (s *segment) groups(collapse string) (*groups, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		fields := []string{field}
-		for doc := range uint32(len(g.keys)) {
-			err := s.values(doc, fields, func(_ string, value []byte) {
-				if key := groupKey(string(value)); key != g.keys[doc] {
-					g.keys[doc] = key
-					g.joined.Add(doc)
-				}
-			})
-			if err != nil {
-				return nil, 0, err
+		err = s.eachValue(field, func(doc uint32, value []byte) {
+			if key := groupKey(string(value)); key != g.keys[doc] {
+				g.keys[doc] = key
+				g.joined.Add(doc)
 			}
+		})
+		if err != nil {
+			return nil, 0, err
 		}
 		return g, 8*len(g.keys) + int(g.joined.GetSizeInBytes()), nil
 	})
@@ -72,6 +69,9 @@ type group struct {
 // shard shows all. It returns what is known of groups that have a hit which is
 // not what they are named by, and of those that are wanted.
 func (r *run) collapse(ctx context.Context, wanted []uint64) (map[uint64]group, error) {
+	if r.req.Collapse == collapseNone {
+		return nil, nil
+	}
 	err := r.each(r.views, func(v *view) error { // in several at once, for they are kept
 		for _, s := range v.segments {
 			if _, err := s.groups(r.req.Collapse); err != nil {
@@ -145,7 +145,7 @@ func (r *run) collapse(ctx context.Context, wanted []uint64) (map[uint64]group, 
 					if s.hidden == nil {
 						s.hidden = roaring.New()
 					}
-					docs := s.candidates()
+					docs := s.counted()
 					if joined {
 						docs = roaring.And(docs, g.joined)
 					} else {
@@ -257,7 +257,7 @@ func (r *run) members(ctx context.Context, key uint64) ([]hit, error) {
 				if err != nil {
 					return err
 				}
-				each32(r.listed(s), func(docs []uint32) {
+				each32(s.candidates(), func(docs []uint32) {
 					for _, d := range docs {
 						if g.keys[d] != key {
 							continue

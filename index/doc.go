@@ -26,6 +26,11 @@
 // the stream. [RestoreSnapshot] makes an index of it, or nothing. While one is
 // written its files are linked into snapshot-*, which goes at the next start.
 //
+// Once a day retention removes what is not to be kept: partitions whole where
+// nothing in them is, articles from others. What it removed is not written again
+// when it comes late or in a replay. For the present it takes what the articles
+// bear out, not the clock alone.
+//
 // While Bleve can't put on the disk what it holds, because it is full, writes
 // are put off; Bleve goes on trying, and with room they go on.
 //
@@ -39,9 +44,29 @@
 //	                       the values of query.Values, as they are
 //	has, is                "mention"; "copy"
 //	copy_of                the article it is a copy of, as it is
-//	day                    the day of the id: windows, timeline, facet
+//	day                    the day of the id
 //	published              its day, hour, minute and second, for ranges
 //	article, version       stored: the article; its revision and sequence
+//
+// # Searching
+//
+// A search takes the segments of all partitions as they are at one moment and
+// evaluates the query's tree on each: a node is the set of documents it matches
+// at least and the set it matches at most (eval.go), and where postings tell
+// all, the two are one. Totals are the sizes of sets. What postings don't tell,
+// positions do, for phrases and NEAR, and what those don't, the article itself
+// and query's evaluator; both within bounds, the newest first, and a total that
+// had to stop there says so.
+//
+// Nothing is sorted but what is shown: a page takes the first hits of the
+// newest partition and goes on to the next while it is not full (page.go). What
+// that needs of a segment (the times of its documents, the values of a facet,
+// the groups of copies and stories) is worked out once and kept in memory, up to
+// keptBytes, until the segment goes (kept.go); for new segments a goroutine
+// does so ahead (warm.go).
+//
+// A partition that fails, or breaks, or is too slow is left out and named in a
+// warning.
 //
 // # One document per key
 //

@@ -81,7 +81,7 @@ func (r *run) tally(ctx context.Context) error {
 
 // count counts a segment's hits.
 func (t *sums) count(s *segment) error {
-	docs := s.candidates()
+	docs := s.counted()
 	if docs.IsEmpty() {
 		return nil
 	}

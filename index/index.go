@@ -30,17 +30,21 @@ type Config struct {
 	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
-	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact, NEAR); default 2000
+	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what positions can't tell (=exact, single Han characters in phrases); default 2000
 
 	// MinFree is the bytes of disk that stay free: below, nothing is written
 	// until there is room again, and searches go on. Default 512 MiB, or a
 	// fiftieth of the disk where that is less; negative: none.
 	MinFree int64 `yaml:"min_free"`
 
-	bleve  map[string]any // settings of Bleve's that differ in a test
-	places int64          // see maxPlaces
-	groups int            // see maxGroups
-	nap    time.Duration  // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	Retention Retention `yaml:"retention"` // how long articles are kept; none: for good
+
+	space  func(dir string) (free, total int64, err error) // of the disk; tests have others
+	bleve  map[string]any                                  // settings of Bleve's that differ in a test
+	places int64                                           // see maxPlaces
+	groups int                                             // see maxGroups
+	kept   int                                             // see keptBytes
+	nap    time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
 
 func (c *Config) defaults() error {
@@ -68,6 +72,12 @@ func (c *Config) defaults() error {
 	if c.places <= 0 {
 		c.places = maxPlaces
 	}
+	if c.kept <= 0 {
+		c.kept = keptBytes
+	}
+	if c.space == nil {
+		c.space = diskSpace
+	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
 	}
@@ -76,11 +86,13 @@ func (c *Config) defaults() error {
 
 const (
 	applyTimeout  = 30 * time.Second // of one write to become searchable; measured p99: 54 ms
-	closeTimeout  = 10 * time.Second // of one Bleve index to close
 	stuckAfter    = 60 * time.Second // of one write to become durable; measured p99: 853 ms
 	flushTimeout  = 60 * time.Second // of all writes to become durable at Close
 	watchInterval = time.Second
 )
+
+// closeTimeout is how long one Bleve index may take to close.
+var closeTimeout = 10 * time.Second
 
 // An Index is the articles, searchable. It is safe for concurrent use.
 type Index struct {
@@ -92,6 +104,7 @@ type Index struct {
 	now     func() time.Time
 
 	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
+	retaining  sync.Mutex // held by the one Retain there may be; before making
 	reindexing sync.Mutex // held by the one Reindex there may be
 	making     sync.Mutex // held by whoever makes a partition's folder anew; before writing
 	writing    sync.Mutex // held by whoever changes partitions
@@ -100,10 +113,14 @@ type Index struct {
 	partitions []*partition // newest first
 	closed     bool
 	full       string // why nothing is written; empty: there is room
+	retains    bool   // retention is at work
+	retained   *pipeline.RetentionReport
 
-	suspects chan struct{} // a partition is to be scrubbed
+	keeping   *keeping
+	presently atomic.Pointer[time.Time] // see present
 
-	space func(dir string) (free, total int64, err error)
+	suspects  chan struct{} // a partition is to be scrubbed
+	retainAsk chan struct{} // retention is to run
 
 	commit   *committer
 	recovery *recovery
@@ -134,9 +151,13 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, fmt.Errorf("index: %w", err)
 	}
 	ix := &Index{
-		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(keptBytes), now: now,
-		space: diskSpace, suspects: make(chan struct{}, 1),
+		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), now: now,
+		suspects: make(chan struct{}, 1), retainAsk: make(chan struct{}, 1),
 	}
+	if ix.keeping, err = newKeeping(cfg.Retention, now()); err != nil {
+		return nil, err
+	}
+	ix.retained = readReport(cfg.Dir)
 	cp, err := readCheckpoint(cfg.Dir)
 	switch {
 	case errors.Is(err, errNoCheckpoint):
@@ -149,6 +170,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	case cp.Partition != period(cfg.Partition):
 		return nil, fmt.Errorf("index: partition: %s has partitions of a %s, not of a %s; it must be made anew", cfg.Dir, cp.Partition, cfg.Partition)
 	}
+	cp.setFloor(ix.keeping.maxSize)
 	ix.checkSpace()
 	ix.commit = newCommitter(log, cfg.Dir, cp, ix.metrics)
 	ix.recovery = newRecovery(cfg.Dir, now)
@@ -159,15 +181,22 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, errors.Join(err, ix.closePartitions())
 	}
 	// Only now is it sure that no other process is at work on the folder.
-	if err := errors.Join(dropPinned(cfg.Dir), cp.write(cfg.Dir)); err != nil {
+	if err := errors.Join(dropPinned(cfg.Dir), removeDropped(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
+	if ix.keeping.on() {
+		if _, err := ix.setPresent(ctx); err != nil {
+			log.Error("until retention runs, what comes again is kept", "err", err)
+		}
+	}
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
 	ix.wg.Go(func() { ix.maintain(ctx) })
 	ix.wg.Go(func() { ix.recover(ctx) })
+	ix.wg.Go(func() { ix.warm(ctx) })
+	ix.wg.Go(func() { ix.retainDaily(ctx) })
 	return ix, nil
 }
 
@@ -211,7 +240,7 @@ func (ix *Index) openOne(name string) (*partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.persisted = ix.commit.notify
+	p.persisted, p.failed = ix.commit.notify, ix.suspect
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	ix.partitions = append(ix.partitions, p)
@@ -294,13 +323,23 @@ func (ix *Index) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 			for _, p := range ix.list() {
-				if why := p.sick(time.Now()); why != "" {
-					ix.heal(p, why)
-				}
+				ix.watchOne(p, time.Now())
 			}
 			ix.checkSpace()
 			ix.metrics.update(ix)
 		}
+	}
+}
+
+func (ix *Index) watchOne(p *partition, now time.Time) {
+	why := p.sick(now)
+	if why == "" {
+		if why = p.mergerStalled(now); why != "" {
+			ix.metrics.stalled.Inc()
+		}
+	}
+	if why != "" {
+		ix.heal(p, why)
 	}
 }
 
@@ -309,7 +348,8 @@ func (ix *Index) watch(ctx context.Context) {
 func (ix *Index) heal(p *partition, why string) {
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
-	if ix.isClosed() {
+	if ix.isClosed() || ix.partition(p.name) != p || // removed meanwhile
+		why == whyDown && p.sick(time.Now()) == "" { // it was being exchanged
 		return
 	}
 	ix.log.Error("partition is stuck: opened anew", "partition", p.name, "why", why)

@@ -159,16 +159,6 @@ func (s *segment) clock() (*clock, error) {
 	})
 }
 
-// eachID calls fn with the documents and their ids, in order of the ids.
-func (s *segment) eachID(fn func(doc uint32, id string) error) error {
-	return s.terms("_id", "", "", func(id string, docs *roaring.Bitmap) error {
-		if docs.IsEmpty() {
-			return nil
-		}
-		return fn(docs.Minimum(), id)
-	})
-}
-
 func digits(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
 
 // A column is the values of one field of a segment's documents.
@@ -194,9 +184,56 @@ func (s *segment) column(field string) (*column, error) {
 	})
 }
 
-// readColumn reads the postings of all the field's terms: doc values, which
-// Bleve unpacks a document at a time, take ten times as long.
+// readColumn reads the postings of all the field's terms or, where the terms are
+// many, its doc values: a term costs ten times what a document's values do.
 func (s *segment) readColumn(field string) (*column, error) {
+	d, err := s.dictionary(field)
+	if err != nil {
+		return nil, err
+	}
+	if uint64(d.Cardinality()) > s.raw.Count()/10 {
+		return s.columnOfValues(field)
+	}
+	return s.columnOfTerms(field)
+}
+
+func (s *segment) columnOfValues(field string) (*column, error) {
+	n := uint32(s.raw.Count())
+	c := &column{first: make([]uint32, n+1)}
+	ords := make(map[string]uint32)
+	last, several := uint32(0), false
+	err := s.eachValue(field, func(doc uint32, value []byte) {
+		o, ok := ords[string(value)]
+		if !ok {
+			o = uint32(len(c.values))
+			c.values = append(c.values, string(value))
+			ords[c.values[o]] = o
+		}
+		for ; last < doc; last++ {
+			c.first[last+1] = uint32(len(c.ords))
+		}
+		c.ords = append(c.ords, o)
+		several = several || uint32(len(c.ords))-c.first[doc] > 1
+	})
+	if err != nil {
+		return nil, err
+	}
+	for ; last < n; last++ {
+		c.first[last+1] = uint32(len(c.ords))
+	}
+	if !several {
+		single := make([]uint32, n)
+		for doc := range single {
+			if from := c.first[doc]; from < c.first[doc+1] {
+				single[doc] = c.ords[from] + 1
+			}
+		}
+		c.ords, c.first = single, nil
+	}
+	return c, nil
+}
+
+func (s *segment) columnOfTerms(field string) (*column, error) {
 	c := new(column)
 	var sets []*roaring.Bitmap
 	n, pairs := int(s.raw.Count()), 0

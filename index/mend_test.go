@@ -20,7 +20,10 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
+var (
+	update = flag.Bool("update", false, "rewrite golden files")
+	seeds  = flag.Int("seeds", 4, "how many random histories TestOneDocumentPerKey plays")
+)
 
 // month is the partition that is damaged.
 const month = "2015-12"

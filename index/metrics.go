@@ -12,21 +12,24 @@ const (
 	writeSame    = "same"    // known already
 	writeStale   = "stale"   // older than what is known
 	writeRemoved = "removed" // another document of the key
+	writeExpired = "expired" // past the time it is kept, and not there
 )
 
 // metrics are newswatch_index_*.
 type metrics struct {
-	articles   *prometheus.CounterVec // result: put, same, stale, removed
+	articles   *prometheus.CounterVec // result: put, same, stale, removed, expired
 	writes     *prometheus.CounterVec // result: ok, error
 	searches   *prometheus.CounterVec // result: ok, partial, error
 	searchable prometheus.Histogram
 	durable    prometheus.Histogram
 	search     prometheus.Histogram
 	reopened   prometheus.Counter
+	stalled    prometheus.Counter
 	sealed     prometheus.Counter
 	unsealed   prometheus.Counter
 	damaged    prometheus.Counter
 	reindexed  prometheus.Counter
+	retired    prometheus.Counter
 	recoveries prometheus.Counter
 	recovered  prometheus.Counter
 	lost       prometheus.Gauge
@@ -71,6 +74,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "newswatch_index_reopened_total",
 			Help: "Times a stuck partition was opened anew.",
 		}),
+		stalled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_merger_stalled_total",
+			Help: "Times the merger of a partition stood still, and the partition was opened anew.",
+		}),
 		sealed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_sealed_total",
 			Help: "Times a partition past its time was sealed.",
@@ -82,6 +89,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		damaged: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_scrub_damage_total",
 			Help: "Times a scrub found a partition damaged.",
+		}),
+		retired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "newswatch_index_retired_total",
+			Help: "Articles that retention removed.",
 		}),
 		reindexed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "newswatch_index_reindexed_total",
@@ -125,8 +136,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	reg.MustRegister(m.articles, m.writes, m.searches, m.searchable, m.durable, m.search,
-		m.reopened, m.sealed, m.unsealed, m.damaged, m.reindexed, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
-	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved} {
+		m.reopened, m.stalled, m.sealed, m.unsealed, m.damaged, m.reindexed, m.retired, m.recoveries, m.recovered, m.lost, m.stopped, m.free, m.documents, m.bytes, m.partitions, m.sick)
+	for _, r := range []string{writePut, writeSame, writeStale, writeRemoved, writeExpired} {
 		m.articles.WithLabelValues(r)
 	}
 	for _, r := range []string{resultOK, resultError} {

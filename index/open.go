@@ -274,7 +274,10 @@ func (p *partition) exchange(do func() error) error {
 	defer p.gate.Unlock()
 	if idx := p.detach(); idx != nil {
 		if err := within(closeTimeout, idx.Close); err != nil {
-			return fmt.Errorf("close partition %s: %w", p.name, err)
+			p.log.Error("partition does not close: left behind", "partition", p.name, "err", err)
+			if err := p.leaveBehind(); err != nil {
+				return fmt.Errorf("close partition %s: %w", p.name, err)
+			}
 		}
 	}
 	// Where it fails the folder is as it was, or ready to be settled.

@@ -101,7 +101,7 @@ func (r *run) next(ctx context.Context, views []*view, after cursor, n int) ([]h
 		for _, v := range views {
 			err := r.inView(ctx, v, func() error {
 				for _, s := range v.segments {
-					if err := b.take(s, r.listed(s)); err != nil {
+					if err := b.take(s, s.candidates()); err != nil {
 						return err
 					}
 				}
@@ -122,18 +122,6 @@ func (r *run) next(ctx context.Context, views []*view, after cursor, n int) ([]h
 			return nil, err
 		}
 	}
-}
-
-// listed is the hits of a segment that are listed. What is hidden may have to
-// take the place of what is not sure.
-func (r *run) listed(s *segment) *roaring.Bitmap {
-	if r.unsure == 0 {
-		return s.candidates()
-	}
-	hidden := s.hidden
-	defer func() { s.hidden = hidden }()
-	s.hidden = nil
-	return s.candidates()
 }
 
 // placeHits looks at the positions of hits.

@@ -48,6 +48,9 @@ type partition struct {
 
 	// persisted is called with the partition when a write became durable.
 	persisted func(*partition)
+	// failed is called with the partition when something went wrong in one of
+	// Bleve's goroutines, such as a merge that met damage; nil: nobody cares.
+	failed func(*partition)
 
 	// gate is held while one Bleve index takes the place of another, so that a
 	// search waits for that moment instead of failing.
@@ -61,15 +64,18 @@ type partition struct {
 	docs    int    // documents after the last write
 	durable uint64 // number of the last durable write
 	pending []pendingWrite
-	opening uint64          // counts openings; callbacks of earlier ones are void
-	sealed  *seal           // nil: it can be written to
-	damaged string          // what the last scrub found
-	touched time.Time       // by the last write
-	suspect bool            // something went wrong in reading it: to be scrubbed
-	broken  string          // why it must be opened anew
-	changes map[string]bool // ids of documents changed; nil: nobody wants to know
-	wrecks  []damage        // folders set aside by open, for the index to deal with
-	failing string          // what its last attempt to persist said, while it fails
+	opening uint64             // counts openings; callbacks of earlier ones are void
+	sealed  *seal              // nil: it can be written to
+	damaged string             // what the last scrub found
+	touched time.Time          // by the last write
+	suspect bool               // something went wrong in reading it: to be scrubbed
+	broken  string             // why it must be opened anew
+	changes map[string]*putDoc // documents changed, by id, as they are noted by whoever wants to know; nil: nobody does
+	keep    bool               // the documents themselves are noted
+	wrecks  []damage           // folders set aside by open, for the index to deal with
+	merger  mergeWatch         // what was last seen of Bleve's merger
+	told    time.Time          // when an error of Bleve's goroutines was logged
+	failing string             // what its last attempt to persist said, while it fails
 }
 
 // A pendingWrite is one that is searchable and not yet durable.
@@ -363,16 +369,28 @@ func (p *partition) takeDurable(m *mark) bool {
 	return n > 0
 }
 
-// onAsyncError is told of what went wrong in Bleve's goroutines.
+// onAsyncError is told of what went wrong in Bleve's goroutines. A merge that
+// fails is tried again at once, and for ever: one word a second is enough.
 func (p *partition) onAsyncError(err error, panicked bool) {
-	p.log.Error("bleve background error", "partition", p.name, "err", err)
+	p.mu.Lock()
+	tell := panicked || time.Since(p.told) > time.Second
+	if tell {
+		p.told = time.Now()
+	}
+	if !panicked {
+		p.failing = err.Error()
+	}
+	p.mu.Unlock()
 	if panicked {
 		p.setBroken(err.Error())
+	}
+	if !tell {
 		return
 	}
-	p.mu.Lock()
-	p.failing = err.Error()
-	p.mu.Unlock()
+	p.log.Error("bleve background error", "partition", p.name, "err", err)
+	if p.failed != nil {
+		p.failed(p)
+	}
 }
 
 // notPersisting says why Bleve can't write to disk what it holds in memory,
@@ -403,7 +421,7 @@ func (p *partition) sick(now time.Time) string {
 	defer p.mu.Unlock()
 	switch {
 	case p.idx == nil:
-		return "down"
+		return whyDown
 	case p.broken != "":
 		return p.broken
 	case p.failing == "" && len(p.pending) > 0 && now.Sub(p.pending[0].at) > stuckAfter:
@@ -411,6 +429,8 @@ func (p *partition) sick(now time.Time) string {
 	}
 	return ""
 }
+
+const whyDown = "down"
 
 // detach takes the index away from readers and writers.
 func (p *partition) detach() bleve.Index {

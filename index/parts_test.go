@@ -111,8 +111,8 @@ func TestCover(t *testing.T) {
 		after, before := near(), near()
 		found := 0
 		for _, r := range cover(after, before) {
-			for _, token := range timeTokens(at.Add(time.Duration(rng.IntN(1e9)))) {
-				if term := string(token.Term); r.from <= term && term <= r.to && term[0] == r.from[0] {
+			for _, term := range timeTerms(at.Add(time.Duration(rng.IntN(1e9)))) {
+				if r.from <= term && term <= r.to && term[0] == r.from[0] {
 					found++
 				}
 			}

@@ -16,11 +16,14 @@ const checkEvery = 512
 
 // positions reads where a term stands, document by document, forwards.
 type positions struct {
-	s   *segment
-	it  segmentapi.PostingsIterator
-	at  []int // positions in the document read last, in order
-	doc uint32
-	any bool // at is of doc
+	s       *segment
+	it      segmentapi.PostingsIterator
+	posting segmentapi.Posting // read last; perhaps of a document not asked for yet
+	end     bool               // there are no more
+
+	doc uint32 // asked for last
+	any bool   // one was
+	at  []int  // positions in it, in order
 }
 
 func (s *segment) positions(field, term string) (*positions, error) {
@@ -37,13 +40,17 @@ func (p *positions) in(doc uint32) ([]int, error) {
 		return p.at, nil
 	}
 	p.at, p.doc, p.any = p.at[:0], doc, true
-	posting, err := p.it.Advance(uint64(doc))
-	if err != nil || posting == nil || posting.Number() != uint64(doc) {
-		return nil, err
+	if !p.end && (p.posting == nil || p.posting.Number() < uint64(doc)) {
+		var err error
+		if p.posting, err = p.it.Advance(uint64(doc)); err != nil {
+			return nil, err
+		}
+		p.end = p.posting == nil
 	}
-	for _, l := range posting.Locations() {
-		p.at = append(p.at, int(l.Pos()))
+	if p.end || p.posting.Number() != uint64(doc) {
+		return nil, nil
 	}
+	p.at = appendPlaces(p.at, p.posting)
 	p.s.spent += len(p.at)
 	return p.at, nil
 }

@@ -135,7 +135,7 @@ func (r *run) countWords(ctx context.Context, all []*leaf) (documents int, count
 				if err != nil {
 					return err
 				}
-				own[i] += int(docs.GetCardinality())
+				own[i] += int(docs.AndCardinality(s.live))
 			}
 		}
 		r.mu.Lock()
@@ -155,9 +155,8 @@ func (r *run) countWords(ctx context.Context, all []*leaf) (documents int, count
 func weights(documents int, counts []int) []float64 {
 	ws := make([]float64, len(counts))
 	for i, n := range counts {
-		// Deleted documents are counted with the words, so n may be above N.
-		n := float64(min(n, documents))
-		ws[i] = float64(float32(math.Log1p((float64(documents) - n + 0.5) / (n + 0.5))))
+		// As a cursor carries it.
+		ws[i] = float64(float32(math.Log1p((float64(documents-n) + 0.5) / (float64(n) + 0.5))))
 	}
 	return ws
 }
@@ -241,12 +240,21 @@ func (s *segment) rankLeaf(ctx context.Context, l *leaf, text, tf []float32) err
 // frequencies adds the weighted occurrences of a term in a field. docs all have
 // it.
 func (s *segment) frequencies(field, term string, docs *roaring.Bitmap, tf []float32) error {
-	weight, usual := float32(1), float32(usualBody)
+	weight, usual := float32(1), float64(usualBody)
 	if field == query.FieldTitle {
 		weight, usual = titleWeight, usualTitle
 	}
-	if isChar(term) {
-		field += charSuffix
+	if isChar(term) { // how often is not kept
+		each32(docs, func(docs []uint32) {
+			for _, d := range docs {
+				tf[d] += weight
+			}
+		})
+		return nil
+	}
+	var scaled [128]float32 // weight, by the code of the field's length
+	for code := range scaled {
+		scaled[code] = weight / float32(1-bm25B+bm25B*codeLength(code)/usual)
 	}
 	l, err := s.list(field, term)
 	if err != nil {
@@ -260,10 +268,7 @@ func (s *segment) frequencies(field, term string, docs *roaring.Bitmap, tf []flo
 				err = e
 				return
 			}
-			// Bleve's norm is one by the root of the length in tokens.
-			norm := float32(p.Norm())
-			length := 1 / (norm * norm)
-			tf[d] += weight * float32(p.Frequency()) / (1 - bm25B + bm25B*length/usual)
+			tf[d] += float32(countPlaces(p.Frequency())) * scaled[postingLength(p)]
 		}
 	})
 	return err

@@ -61,10 +61,15 @@ func (ix *Index) Reindex(ctx context.Context, before time.Time, progress func(Re
 					tell()
 				}}
 			})
-			if err != nil {
-				if errors.Is(err, errUnreadable) {
-					ix.suspect(p) // it is mended, and with that made anew
+			if errors.Is(err, errUnreadable) && ctx.Err() == nil {
+				// Damage: it is mended, and with that made anew.
+				ix.suspect(p)
+				ix.scrubOne(ctx, p)
+				if !p.madeBefore(before) {
+					err = nil
 				}
+			}
+			if err != nil {
 				return fmt.Errorf("reindex: %w", err)
 			}
 			ix.metrics.reindexed.Inc()

@@ -63,7 +63,7 @@ func (ix *Index) renew(ctx context.Context, r *renewal, aside string) (err error
 	}
 	r.ix, r.path, r.seen = ix, r.p.path+buildingSuffix, make(map[string]bool)
 	defer func() {
-		r.p.track(false)
+		r.p.track(false, false)
 		if r.fresh != nil {
 			err = errors.Join(err, r.fresh.close())
 		}
@@ -92,13 +92,18 @@ func (ix *Index) renew(ctx context.Context, r *renewal, aside string) (err error
 	return r.finish(ctx, aside)
 }
 
-// track begins or ends the noting of which documents change.
-func (p *partition) track(on bool) {
+// removed and changed are what is noted of a document that is gone, and of one
+// that is to be read again.
+var removed, changed = new(putDoc), new(putDoc)
+
+// track begins or ends the noting of which documents change; keep has them noted
+// whole, for who can't rely on reading them.
+func (p *partition) track(on, keep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changes = nil
+	p.changes, p.keep = nil, keep
 	if on {
-		p.changes = make(map[string]bool)
+		p.changes = make(map[string]*putDoc)
 	}
 }
 
@@ -108,20 +113,23 @@ func (p *partition) note(c change) {
 		return
 	}
 	for _, d := range c.put {
-		p.changes[d.article.ID] = true
+		p.changes[d.article.ID] = changed
+		if p.keep {
+			p.changes[d.article.ID] = &putDoc{article: d.article, version: d.version}
+		}
 	}
 	for _, id := range c.remove {
-		p.changes[id] = true
+		p.changes[id] = removed
 	}
 }
 
-// changed is the ids of the documents that have changed since it was asked last.
-func (p *partition) changed() []string {
+// changed is what has changed since it was asked last.
+func (p *partition) changed() map[string]*putDoc {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ids := sortedKeys(p.changes)
-	clear(p.changes)
-	return ids
+	changes := p.changes
+	p.changes = make(map[string]*putDoc)
+	return changes
 }
 
 // begin makes the empty partition.
@@ -154,7 +162,7 @@ func (r *renewal) copyAll(ctx context.Context) error {
 	r.ix.writing.Lock()
 	s, err := r.p.currentSnapshot()
 	if err == nil && s != nil {
-		r.p.track(true)
+		r.p.track(true, r.damaged)
 		r.p.mu.Lock()
 		r.opening = r.p.opening
 		r.p.mu.Unlock()
@@ -200,7 +208,7 @@ func (r *renewal) copySegment(ctx context.Context, s segmentRead, add func(store
 		if s.deleted != nil && s.deleted.Contains(uint32(n)) {
 			continue
 		}
-		a, err := r.ix.readStored(s.seg, n)
+		a, err := r.ix.codec.readStored(s.seg, n)
 		if err == nil && r.damaged && r.seen[a.article.ID] {
 			// Zeros where a segment says where its documents are all lead to
 			// the first.
@@ -261,7 +269,7 @@ func (r *renewal) wanted(ctx context.Context) error {
 }
 
 // readStored reads the nth document of a segment and verifies it.
-func (ix *Index) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, err error) {
+func (c *codec) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, err error) {
 	err = guarded(func() error {
 		var id string
 		var version, article []byte
@@ -279,46 +287,44 @@ func (ix *Index) readStored(seg segmentapi.Segment, n uint64) (a storedArticle, 
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		a, err = ix.codec.verify(id, version, article)
+		a, err = c.verify(id, version, article)
 		return err
 	})
 	return a, err
 }
 
 // catchUp makes the changes, and says how many there were.
-func (r *renewal) catchUp(ctx context.Context, ids []string) (int, error) {
-	for part := range slices.Chunk(ids, renewBatch) {
+func (r *renewal) catchUp(ctx context.Context, changes map[string]*putDoc) (int, error) {
+	for part := range slices.Chunk(sortedKeys(changes), renewBatch) {
 		if err := r.wanted(ctx); err != nil {
 			return 0, err
 		}
 		var put []*putDoc
 		var remove []string
-		err := r.p.reader(func(reader bleveindex.IndexReader) error {
-			for _, id := range part {
-				v, packed, err := load(reader, id)
+		for _, id := range part {
+			d := changes[id]
+			if d == changed {
+				a, v, err := r.ix.stored(r.p, id)
 				if errors.Is(err, pipeline.ErrNotFound) {
-					remove = append(remove, id)
-					continue
+					d = removed
+				} else if err != nil {
+					return 0, err
+				} else {
+					d = &putDoc{article: a, version: v}
 				}
-				if err != nil {
-					return err
-				}
-				a, err := r.ix.codec.decode(packed)
-				if err != nil {
-					return fmt.Errorf("article %s: %w", id, err)
-				}
-				put = append(put, &putDoc{article: a, version: v, salvaged: true})
 			}
-			return nil
-		})
-		if err != nil {
-			return 0, err
+			if d == removed {
+				remove = append(remove, id)
+				continue
+			}
+			d.salvaged = true
+			put = append(put, d)
 		}
 		if err := r.put(ctx, put, remove); err != nil {
 			return 0, err
 		}
 	}
-	return len(ids), nil
+	return len(changes), nil
 }
 
 // put writes to the new partition, with half of the processors: the old one is

@@ -22,8 +22,8 @@ import (
 //   - scores, if they are asked for;
 //   - articles, for what only their text tells, if there are not too many;
 //   - groups, if hits are to be collapsed;
-//   - total, facets, timeline;
-//   - the page.
+//   - the page;
+//   - facets and timeline.
 type run struct {
 	ix    *Index
 	req   pipeline.SearchRequest // with defaults filled in; Limit 0: only count
@@ -66,15 +66,25 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.hits(ctx); err != nil {
 		return err
 	}
-	if r.req.Collapse != collapseNone {
+	guessing := r.unsure > 0
+	if guessing {
+		r.guess()
+	} else if _, err := r.collapse(ctx, nil); err != nil {
+		return err
+	}
+	if err := r.page(ctx); err != nil {
+		return err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		ctx = context.WithoutCancel(ctx) // what was found is told, for that takes little
+	}
+	if guessing {
+		r.settle()
 		if _, err := r.collapse(ctx, nil); err != nil {
 			return err
 		}
 	}
 	if err := r.tally(ctx); err != nil {
-		return err
-	}
-	if err := r.page(ctx); err != nil {
 		return err
 	}
 	return r.countCopies(ctx)
@@ -92,6 +102,32 @@ func (r *run) hits(ctx context.Context) error {
 		}
 	}
 	return r.verifyAll(ctx)
+}
+
+// guess takes all hits that are not sure for such, in what is counted.
+func (r *run) guess() {
+	for _, v := range r.views {
+		for _, s := range v.segments {
+			s.guess = s.candidates()
+		}
+	}
+}
+
+// settle takes guesses back if the page has made all hits sure. If it has only
+// some, that doesn't count: the total is the same on all pages.
+func (r *run) settle() {
+	total, exact := r.res.Total, r.res.TotalExact
+	r.sum()
+	if r.unsure > 0 {
+		r.res.Total, r.res.TotalExact = total, exact
+		r.warn("%d articles may match, too many to verify each: total and facets count those", total)
+		return
+	}
+	for _, v := range r.views {
+		for _, s := range v.segments {
+			s.guess = nil
+		}
+	}
 }
 
 // open takes views of the partitions, and calls fn with each, several at once.
@@ -192,6 +228,13 @@ func (r *run) failed(v *view, err error) error {
 	var many *errTooMany
 	if errors.As(err, &many) || errors.Is(err, context.Canceled) {
 		return err
+	}
+	if r.ix.partition(v.p.name) != v.p { // retention has removed it since
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		v.failed.Store(true)
+		r.views = slices.DeleteFunc(slices.Clone(r.views), func(w *view) bool { return w == v })
+		return nil
 	}
 	r.ix.log.Error("partition does not answer", "partition", v.p.name, "query", r.req.Query, "err", err)
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDown) {

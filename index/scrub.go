@@ -45,12 +45,16 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 		}
 	}
 	p.mu.Lock()
-	sealed := p.sealed
+	sealed, deep := p.sealed, p.sealed == nil || p.suspect
 	p.suspect = false
 	p.mu.Unlock()
 	err := p.scrubSegments(ctx, pace)
 	if err == nil {
 		err = p.checkFiles()
+	}
+	// A merge gives what it copies from a damaged segment a right checksum.
+	if err == nil && deep {
+		err = p.checkStored(ctx, ix.codec)
 	}
 	if err == nil && sealed != nil {
 		if err = sealed.check(ctx, p.path, pace); err != nil && !p.isSealed() {
@@ -73,6 +77,27 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 		ix.log.Error("damaged partition can't be made anew: tried again", "partition", p.name, "err", err)
 		ix.suspect(p)
 	}
+}
+
+// checkStored sees that every article can be read and is what it should be.
+func (p *partition) checkStored(ctx context.Context, c *codec) error {
+	return p.snapshot(func(s *scorch.IndexSnapshot) error {
+		for _, seg := range s.Segments() {
+			deleted := seg.Deleted()
+			for n := range seg.Count() {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if deleted != nil && deleted.Contains(uint32(n)) {
+					continue
+				}
+				if _, err := c.readStored(seg.Segment(), n); err != nil {
+					return fmt.Errorf("%w: %w", errDamage, err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // checkFiles sees that the files which an open partition holds are those a

@@ -214,8 +214,9 @@ func (ix *Index) seal(ctx context.Context, p *partition) error {
 	if err := copyIndex(idx, building); err != nil {
 		return fmt.Errorf("copy: %w", err)
 	}
-	sealed, err := ix.checkCopy(building, p.name)
+	sealed, err := ix.checkCopy(ctx, building, p.name)
 	if err != nil {
+		ix.suspect(p)
 		return fmt.Errorf("copy: %w", err)
 	}
 	if sealed.State != before {
@@ -249,7 +250,7 @@ func copyIndex(idx bleve.Index, to string) error {
 }
 
 // checkCopy opens a copy, sees that its segments are whole, and sums it up.
-func (ix *Index) checkCopy(path, name string) (*seal, error) {
+func (ix *Index) checkCopy(ctx context.Context, path, name string) (*seal, error) {
 	p := &partition{name: name, path: path, log: ix.log, config: bleveConfig(ix.cfg), clock: ix.now}
 	p.config["read_only"] = true
 	idx, err := recovered(func() (bleve.Index, error) { return bleve.OpenUsing(path, p.config) })
@@ -261,7 +262,10 @@ func (ix *Index) checkCopy(path, name string) (*seal, error) {
 	}
 	n, err := idx.DocCount()
 	if err == nil {
-		err = p.scrubSegments(context.Background(), nil)
+		err = p.scrubSegments(ctx, nil)
+	}
+	if err == nil {
+		err = p.checkStored(ctx, ix.codec)
 	}
 	if err := errors.Join(err, idx.Close()); err != nil {
 		return nil, err

@@ -33,7 +33,6 @@ type segment struct {
 	live  *roaring.Bitmap // documents that are not deleted
 	dicts map[string]segmentapi.TermDictionary
 	found map[any]*roaring.Bitmap // what was looked up, by termKey or node
-	dv    segmentapi.DocVisitState
 
 	places bool // whether eval looks at positions
 	spent  int  // positions looked at
@@ -41,6 +40,7 @@ type segment struct {
 	// The hits. Those of sure match. Those of unplaced may, positions will tell;
 	// those of unread may, and only the article itself will tell.
 	sure, unplaced, unread *roaring.Bitmap
+	guess                  *roaring.Bitmap // of the three, what is counted while not all are sure
 	hidden                 *roaring.Bitmap // hits that collapsing folds into others; nil: none
 
 	ranked *roaring.Bitmap // the hits that have scores
@@ -170,21 +170,38 @@ func (s *segment) stored(doc uint32) (article []byte, err error) {
 	return article, err
 }
 
-// values calls fn with the document's values of a field that is kept as doc
-// values.
-func (s *segment) values(doc uint32, fields []string, fn func(field string, value []byte)) error {
+// eachValue calls fn with the documents and the values they have in a field
+// that is kept as doc values.
+func (s *segment) eachValue(field string, fn func(doc uint32, value []byte)) error {
 	dv, ok := s.raw.(segmentapi.DocValueVisitable)
 	if !ok {
 		return fmt.Errorf("a %T keeps no values", s.raw)
 	}
-	var err error
-	s.dv, err = dv.VisitDocValues(uint64(doc), fields, fn, s.dv)
-	return err
+	var state segmentapi.DocVisitState // of these fields only
+	fields := []string{field}
+	for doc := range uint32(s.raw.Count()) {
+		var err error
+		state, err = dv.VisitDocValues(uint64(doc), fields, func(_ string, value []byte) { fn(doc, value) }, state)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // terms calls fn with the field's terms t, from ≤ t < to, and their documents.
 // An empty to is no end.
 func (s *segment) terms(field, from, to string, fn func(term string, docs *roaring.Bitmap) error) error {
+	return s.eachTerm(field, from, to, func(d segmentapi.TermDictionary, term string) error {
+		l, err := d.PostingsList([]byte(term), nil, nil)
+		if err != nil {
+			return err
+		}
+		return fn(term, bitmap(l))
+	})
+}
+
+func (s *segment) eachTerm(field, from, to string, fn func(d segmentapi.TermDictionary, term string) error) error {
 	d, err := s.dictionary(field)
 	if err != nil {
 		return err
@@ -209,14 +226,28 @@ func (s *segment) terms(field, from, to string, fn func(term string, docs *roari
 		if err != nil || e == nil {
 			return err
 		}
-		l, err := d.PostingsList([]byte(e.Term), nil, nil)
-		if err != nil {
-			return err
-		}
-		if err := fn(e.Term, bitmap(l)); err != nil {
+		if err := fn(d, e.Term); err != nil {
 			return err
 		}
 	}
+}
+
+// eachID calls fn with the documents and their ids, in order of the ids. The
+// dictionary of ids is a hundredth of the stored fields, which have them too.
+func (s *segment) eachID(fn func(doc uint32, id string) error) error {
+	var list segmentapi.PostingsList
+	var it segmentapi.PostingsIterator
+	return s.eachTerm("_id", "", "", func(d segmentapi.TermDictionary, id string) (err error) {
+		if list, err = d.PostingsList([]byte(id), nil, list); err != nil {
+			return err
+		}
+		it = list.Iterator(false, false, false, it)
+		p, err := it.Next()
+		if err != nil || p == nil {
+			return err
+		}
+		return fn(uint32(p.Number()), id)
+	})
 }
 
 // candidates is the hits, those not sure among them, but for those hidden.
@@ -227,10 +258,23 @@ func (s *segment) candidates() *roaring.Bitmap {
 			b = roaring.Or(b, more)
 		}
 	}
-	if s.hidden != nil {
-		b = roaring.AndNot(b, s.hidden)
+	return s.shown(b)
+}
+
+// counted is the hits that total, facets and timeline count.
+func (s *segment) counted() *roaring.Bitmap {
+	if s.guess != nil {
+		return s.shown(s.guess)
 	}
-	return b
+	return s.candidates()
+}
+
+// shown is the hits without those hidden.
+func (s *segment) shown(hits *roaring.Bitmap) *roaring.Bitmap {
+	if s.hidden == nil || s.hidden.IsEmpty() {
+		return hits
+	}
+	return roaring.AndNot(hits, s.hidden)
 }
 
 // each32 calls fn with the documents, many at a time.

@@ -45,7 +45,7 @@ func (c *Config) minFree(total int64) int64 {
 // checkSpace looks whether there is room. Once there was none, it takes a tenth
 // more than the least to go on.
 func (ix *Index) checkSpace() {
-	free, total, err := ix.space(ix.cfg.Dir)
+	free, total, err := ix.cfg.space(ix.cfg.Dir)
 	if err != nil {
 		ix.log.Error("free disk is not known", "err", err)
 		return
@@ -97,7 +97,7 @@ func (ix *Index) putOff() error {
 
 // roomFor says whether there are so many bytes free, and then some.
 func (ix *Index) roomFor(bytes int64) error {
-	free, total, err := ix.space(ix.cfg.Dir)
+	free, total, err := ix.cfg.space(ix.cfg.Dir)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,6 @@
 package index
 
-import (
-	"time"
-
-	"github.com/blevesearch/bleve/v2/analysis"
-)
+import "time"
 
 // A time is kept as four terms: its day, hour, minute and second. Bleve's own
 // times are sixteen terms, most of them unique, and took 430 bytes a document.
@@ -41,13 +37,13 @@ func clampTime(t time.Time) time.Time {
 
 func isSecond(t time.Time) bool { return t.Nanosecond() == 0 }
 
-func timeTokens(t time.Time) analysis.TokenStream {
+func timeTerms(t time.Time) []string {
 	t = clampTime(t)
-	var tokens analysis.TokenStream
+	var terms []string
 	for _, u := range units {
-		tokens = append(tokens, &analysis.Token{Term: []byte(t.Format(u.form)), Position: 1})
+		terms = append(terms, t.Format(u.form))
 	}
-	return tokens
+	return terms
 }
 
 // A termRange is terms from one to another, both included.

@@ -86,9 +86,6 @@ func (r *run) verifyAll(ctx context.Context) error {
 		r.verified += r.unsure
 		r.sum()
 	}
-	if r.unsure > 0 {
-		r.warn("%d articles may match, too many to verify each: total and facets count those", r.res.Total)
-	}
 	return nil
 }
 

@@ -131,7 +131,13 @@ func (ix *Index) places(ctx context.Context, ins []incoming) (map[string][]place
 	found := make(map[string][]place)
 	for _, p := range ix.list() {
 		if err := p.find(ctx, keys, found); err != nil {
-			return nil, err
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			// Written blindly an article could be there twice. It comes again
+			// when the partition was opened or made anew.
+			ix.suspect(p)
+			return nil, pipeline.Later(fullWait, err)
 		}
 	}
 	return found, nil
@@ -176,6 +182,11 @@ func (ix *Index) plan(ins []incoming, found map[string][]place) (map[*partition]
 				result = writeSame
 			}
 			ix.metrics.articles.WithLabelValues(result).Inc()
+			continue
+		}
+		// One that is there is written: retention removes it, not an older state.
+		if len(found[in.article.Key]) == 0 && ix.unwanted(&in.article, in.partition) {
+			ix.metrics.articles.WithLabelValues(writeExpired).Inc()
 			continue
 		}
 		p := ix.partition(in.partition)

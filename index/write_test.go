@@ -3,8 +3,6 @@ package index
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -13,73 +11,6 @@ import (
 
 	"github.com/newswatch/newswatch/pipeline"
 )
-
-// Whatever order messages come in, however often, with changed texts and moved
-// ids: of each key exactly one document is left, its newest.
-func TestOneDocumentPerKey(t *testing.T) {
-	const keys = 12
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 0))
-			dir := t.TempDir()
-			ix := openTest(t, dir)
-			var stream []pipeline.Stored[pipeline.Article]
-			newest := make(map[string]pipeline.Stored[pipeline.Article])
-			revisions := make([]int, keys)
-			for seq := uint64(1); seq <= 60; seq++ {
-				n := rng.IntN(keys)
-				if revisions[n] == 0 || rng.IntN(2) == 0 {
-					revisions[n]++
-				}
-				// The month moves at times, and with it the id.
-				a := article(n, when.AddDate(0, -rng.IntN(3), 0), "t", fmt.Sprintf("revision%d seq%d", revisions[n], seq))
-				a.Revision = revisions[n]
-				s := pipeline.Stored[pipeline.Article]{Value: a, Seq: seq}
-				stream = append(stream, s)
-				newest[a.Key] = s
-			}
-			// Every message comes, some twice, in any order and company.
-			again := append(append([]pipeline.Stored[pipeline.Article]{}, stream...), stream[:30]...)
-			rng.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
-			var waits []<-chan error
-			for len(again) > 0 {
-				n := min(1+rng.IntN(12), len(again))
-				waits = append(waits, write(ix, again[:n]))
-				again = again[n:]
-			}
-			for _, w := range waits {
-				if err := <-w; err != nil {
-					t.Fatal(err)
-				}
-			}
-			check := func(ix *Index) {
-				t.Helper()
-				if got := ix.Stats().Documents; got != len(newest) {
-					t.Errorf("%d documents for %d keys", got, len(newest))
-				}
-				for key, want := range newest {
-					a, err := ix.ByKey(context.Background(), key)
-					if err != nil {
-						t.Fatal(err)
-					}
-					want.Value.Indexed = when
-					if diff := cmp.Diff(want.Value, a); diff != "" {
-						t.Errorf("%s (-want +got):\n%s", key, diff)
-					}
-					res := find(t, ix, pipeline.SearchRequest{Query: "key:" + key})
-					if res.Total != 1 || res.Hits[0].ID != want.Value.ID {
-						t.Errorf("%s: %d documents, want one, %s", key, res.Total, want.Value.ID)
-					}
-				}
-			}
-			check(ix)
-			if err := ix.Close(); err != nil {
-				t.Fatal(err)
-			}
-			check(openTest(t, dir))
-		})
-	}
-}
 
 func TestWriteRefuses(t *testing.T) {
 	ix := openTest(t, t.TempDir())

@@ -267,7 +267,8 @@ func (z *zapFile) document(at int) (s storedArticle, end int, err error) {
 	err = guarded(func() error {
 		id := string(data[:idLen])
 		packed := data[idLen:]
-		if n, err := s2.DecodedLen(packed); err != nil || n > maxStored {
+		// Three bytes of Snappy stand for 64 at most.
+		if n, err := s2.DecodedLen(packed); err != nil || n > maxStored || n > 22*len(packed) {
 			return fmt.Errorf("%w: %s", errUnreadable, id)
 		}
 		values, err := s2.Decode(nil, packed)

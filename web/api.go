@@ -104,7 +104,9 @@ func (s *Server) routeAPI() error {
 	s.routeStatus()
 	s.routeFeeds()
 	s.routeReextract()
+	s.routeReindex()
 	s.routeBackup()
+	s.routeRetention()
 	s.routeRetag()
 	s.mux.HandleFunc(apiPrefix+"/", s.unrouted)
 

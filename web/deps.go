@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -26,6 +27,9 @@ type Deps struct {
 
 	Reextract Reextractor
 	Retag     Retagger
+	Reindex   Reindexer
+
+	Retention Retention // of the index
 
 	// Backup writes a backup; ErrBusy: another is being written; ErrNoIndex:
 	// the index is to be in it, and this process has none.
@@ -50,6 +54,15 @@ type Deps struct {
 
 	Status func(ctx context.Context) (Status, error)
 	Ready  func(ctx context.Context) []Check // nil: ready as soon as it listens
+}
+
+// Retention removes articles from the index by the rules of the settings.
+type Retention interface {
+	Retention() pipeline.RetentionStatus
+	// Retain tells what would be removed if it were not dry; RetainSoon has it
+	// removed, in the background.
+	Retain(ctx context.Context, dry bool) (pipeline.RetentionReport, error)
+	RetainSoon()
 }
 
 // A Searcher asks the index. A query that can't be understood is a
@@ -239,7 +252,55 @@ type IndexStatus struct {
 	Partitions int    `json:"partitions"`
 	Seq        uint64 `json:"seq"` // everything of the articles stream up to it is searchable
 
+	Outdated   int             `json:"outdated"`          // partitions that an older version made in another way: searchable; reindex makes them anew
+	Stopped    string          `json:"stopped,omitempty"` // why nothing is written, in words; empty: it is
+	Failing    []string        `json:"failing,omitempty"` // partitions that are down or can't be written, and why
+	Recoveries []IndexRecovery `json:"recoveries,omitempty"`
+
+	// Retention is absent where everything is kept.
+	Retention *pipeline.RetentionStatus `json:"retention,omitempty"`
+
 	Shards []ShardStatus `json:"shards" doc:"The parts the corpus is divided into, over index nodes."`
+}
+
+// An IndexRecovery is what became of a damaged partition of the index.
+type IndexRecovery struct {
+	Partition string    `json:"partition"`
+	Found     time.Time `json:"found"`
+	Damage    string    `json:"damage"`    // what was found, in words
+	Running   bool      `json:"running"`   // what can be read of it is being read
+	Recovered int       `json:"recovered"` // articles from the partition's own documents
+	Stream    int       `json:"stream"`    // articles that came again from the stream
+	Lost      int       `json:"lost"`      // articles that are known to have been there and have not come back
+	LostFrom  string    `json:"lost_from,omitempty"`
+	LostTo    string    `json:"lost_to,omitempty"` // their ids lie between these, as far as they are known
+	Folder    string    `json:"folder"`            // in which what was damaged is kept for a month
+}
+
+// Notes is what there is to say about the index beside its size, each in a
+// sentence, what is worst first; none: all is well.
+func (s IndexStatus) Notes() (notes []string) {
+	if s.Stopped != "" {
+		notes = append(notes, "Nothing is written: "+s.Stopped+".")
+	}
+	for _, f := range s.Failing {
+		notes = append(notes, "Partition "+f+".")
+	}
+	for _, r := range s.Recoveries {
+		note := fmt.Sprintf("Partition %s was damaged (found %s): ", r.Partition, r.Found.Format("2006-01-02 15:04"))
+		if r.Running {
+			note += "what can be read of it is being recovered; "
+		}
+		note += fmt.Sprintf("%d articles recovered from itself, %d from the stream, %d lost", r.Recovered, r.Stream, r.Lost)
+		if r.LostFrom != "" {
+			note += ", from " + r.LostFrom + " to " + r.LostTo
+		}
+		notes = append(notes, note+".")
+	}
+	if s.Outdated > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d partitions were made by an older version: `newswatch reindex` makes them anew.", s.Outdated, s.Partitions))
+	}
+	return notes
 }
 
 // ShardStatus is the copies there are of one part of the corpus.

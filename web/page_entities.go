@@ -276,7 +276,7 @@ func (s *Server) entityArticles(r *http.Request, id string, p *entityPage) {
 	}
 	p.Searched = true
 	p.Total = count(res.Total, "article", "articles")
-	p.Timeline = timeline(res.Timeline, st)
+	p.Timeline = timeline(res.Timeline, st, false)
 	n, now := s.names(), s.now()
 	for _, h := range res.Hits {
 		p.Latest = append(p.Latest, s.hit(h, st, n, now))

@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -26,14 +28,14 @@ var pageFacets = []struct{ field, title string }{
 type searchPage struct {
 	chrome
 	State    searchState
-	Sorts    []option
-	Folds    []option
-	Problem  string // what is wrong, in words
+	Switches []switchView // order, folding
+	Problem  string       // what is wrong, in words
 	Where    *queryPlace
+	Partial  bool // something could not be searched
 	Warnings []string
 	Filters  []filterView // that are on
 	Asked    bool         // a query or a range was given
-	Total    string       // "1,234 articles"
+	Total    string       // "1,234 articles", "at most 1,234 articles"
 	Took     string
 	Timeline *timelineView
 	Facets   []facetView
@@ -42,6 +44,7 @@ type searchPage struct {
 	Outs     []linkView // the hits in other forms
 	Newest   string     // first page, when on a later one
 	FirstDay *firstDay
+	AnyWord  string       // the articles with any of the words, when few have all
 	Wider    []filterView // what to leave out when nothing was found
 	Examples []example
 }
@@ -49,6 +52,18 @@ type searchPage struct {
 type option struct {
 	Value, Label string
 	Selected     bool
+}
+
+// A switchView is a choice of which one is on, each a link.
+type switchView struct {
+	Label   string
+	Name    string
+	Choices []choiceView
+}
+
+type choiceView struct {
+	Label, URL string
+	On         bool
 }
 
 // queryPlace is a query taken apart where it went wrong.
@@ -101,12 +116,7 @@ func (s *Server) searchPage(w http.ResponseWriter, r *http.Request) {
 	st := readState(r.URL.Query())
 	page := searchPage{chrome: s.chrome("search", cmp.Or(st.Query, "Newest articles")), State: st}
 	page.Asked = st.Query != "" || st.From != "" || st.To != ""
-	page.Sorts = options(cmp.Or(st.Sort, pipeline.SortNewest), [][2]string{
-		{pipeline.SortNewest, "newest first"}, {pipeline.SortOldest, "oldest first"}, {pipeline.SortRelevance, "best match first"},
-	})
-	page.Folds = options(cmp.Or(st.Collapse, "copies"), [][2]string{
-		{"copies", "fold copies"}, {"stories", "one per story"}, {"none", "show every copy"},
-	})
+	page.Switches = switches(st)
 	page.Examples = examples()
 
 	req, problem := st.request()
@@ -117,6 +127,9 @@ func (s *Server) searchPage(w http.ResponseWriter, r *http.Request) {
 		page.Problem = problemText(problem)
 		s.render(w, problem.Status, "search", page)
 		return
+	}
+	if st.isShort(s.now()) {
+		req.Interval = "hour"
 	}
 	res, err := s.deps.Searcher.Search(r.Context(), req)
 	if err != nil {
@@ -134,6 +147,25 @@ func (s *Server) searchPage(w http.ResponseWriter, r *http.Request) {
 		s.fillEmpty(&page, r)
 	}
 	s.render(w, http.StatusOK, "search", page)
+}
+
+// switches are the choices beside the query.
+func switches(st searchState) []switchView {
+	order := switchView{Label: "Order", Name: "sort"}
+	for _, o := range [][2]string{
+		{pipeline.SortNewest, "newest"}, {pipeline.SortOldest, "oldest"}, {pipeline.SortRelevance, "best match"},
+	} {
+		to := st
+		to.Sort, to.Cursor = o[0], ""
+		order.Choices = append(order.Choices, choiceView{o[1], to.url(), o[0] == cmp.Or(st.Sort, pipeline.SortNewest)})
+	}
+	fold := switchView{Label: "Show", Name: "collapse"}
+	for _, o := range [][2]string{{"none", "all"}, {"copies", "no copies"}, {"stories", "stories"}} {
+		to := st
+		to.Collapse, to.Cursor = o[0], ""
+		fold.Choices = append(fold.Choices, choiceView{o[1], to.url(), o[0] == cmp.Or(st.Collapse, "copies")})
+	}
+	return []switchView{order, fold}
 }
 
 // request is what the state asks of the index.
@@ -165,6 +197,34 @@ func (st searchState) request() (pipeline.SearchRequest, *problem) {
 	return req, nil
 }
 
+// hourly is the longest span of time whose articles are counted by hours.
+const hourly = 3 * 24 * time.Hour
+
+// isShort reports whether the range, and what the query itself says of times,
+// leave so little time that its hours can be shown.
+func (st searchState) isShort(now time.Time) bool {
+	from, _ := parseWhen(st.From)
+	to, err := parseWhen(st.To)
+	if err != nil || to.IsZero() {
+		to = now
+	}
+	if q, err := query.Parse(st.Query, now); err == nil {
+		for _, n := range conjuncts(q) {
+			t, ok := n.(*query.Time)
+			if !ok {
+				continue
+			}
+			if t.After.After(from) {
+				from = t.After
+			}
+			if !t.Before.IsZero() && t.Before.Before(to) {
+				to = t.Before
+			}
+		}
+	}
+	return !from.IsZero() && to.Sub(from) <= hourly
+}
+
 func problemText(p *problem) string {
 	if len(p.Errors) > 0 {
 		return p.Errors[0].Location + ": " + p.Errors[0].Message
@@ -172,14 +232,19 @@ func problemText(p *problem) string {
 	return p.Detail
 }
 
-// placeOf cuts the query at the byte where it went wrong; the rune there, if
-// any, stands by itself.
+// placeOf cuts the query at the byte where it went wrong; the word or the sign
+// there, if any, stands by itself.
 func placeOf(q string, pos int) *queryPlace {
 	pos = min(max(pos, 0), len(q))
 	for pos > 0 && pos < len(q) && !utf8.RuneStart(q[pos]) {
 		pos--
 	}
-	_, n := utf8.DecodeRuneInString(q[pos:])
+	r, n := utf8.DecodeRuneInString(q[pos:])
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if n = strings.IndexFunc(q[pos:], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`()"`, r) }); n < 0 {
+			n = len(q) - pos
+		}
+	}
 	return &queryPlace{Before: q[:pos], At: q[pos : pos+n], After: q[pos+n:]}
 }
 
@@ -194,12 +259,23 @@ func options(selected string, all [][2]string) []option {
 func (s *Server) fillResults(page *searchPage, res pipeline.SearchResult) {
 	n, now := s.names(), s.now()
 	st := page.State
-	page.Total = count(res.Total, "article", "articles")
-	if !res.TotalExact {
-		page.Total = "about " + page.Total
+	groups := [2]string{"article", "articles"}
+	if st.Collapse == "stories" {
+		groups = [2]string{"story", "stories"}
+	}
+	page.Total = count(res.Total, groups[0], groups[1])
+	for _, w := range res.Warnings {
+		why, partial := strings.CutPrefix(w, "partial: ")
+		page.Partial = page.Partial || partial
+		page.Warnings = append(page.Warnings, why)
+	}
+	switch {
+	case page.Partial:
+		page.Total = "at least " + page.Total
+	case !res.TotalExact:
+		page.Total = "at most " + page.Total
 	}
 	page.Took = lapse(time.Duration(res.TookMS) * time.Millisecond)
-	page.Warnings = res.Warnings
 	for _, h := range res.Hits {
 		page.Hits = append(page.Hits, s.hit(h, st, n, now))
 	}
@@ -242,7 +318,28 @@ func (s *Server) fillResults(page *searchPage, res pipeline.SearchResult) {
 	if label := st.rangeLabel(); label != "" {
 		page.Filters = append(page.Filters, filterView{Label: label, URL: st.between("", "").url()})
 	}
-	page.Timeline = timeline(res.Timeline, st)
+	page.Timeline = timeline(res.Timeline, st, st.isShort(now))
+	if res.Total < fewHits && st.Cursor == "" {
+		page.AnyWord = st.anyWord(now)
+	}
+}
+
+// fewHits is how many hits make one think that not all words were needed.
+const fewHits = 5
+
+// anyWord is the address of the articles with any of the words, the best match
+// first; empty: there is but one.
+func (st searchState) anyWord(now time.Time) string {
+	q, err := query.Parse(st.Query, now)
+	if err != nil {
+		return ""
+	}
+	loose, ok := q.Loosen()
+	if !ok || !parses(loose, now) {
+		return ""
+	}
+	st.Sort = pipeline.SortRelevance
+	return st.asking(loose).url()
 }
 
 func (st searchState) rangeLabel() string {

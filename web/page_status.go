@@ -15,19 +15,20 @@ const deadShown = 50
 
 type statusPage struct {
 	chrome
-	Notice  string
-	Known   bool // the rest is known
-	Started moment
-	Uptime  string
-	Roles   []string
-	Stages  []stageRow
-	Streams []streamRow
-	Feeds   string
-	States  []stateTally
-	Failing []feedRow
-	Index   []fact
-	Disk    string
-	Passes  []passRow
+	Notice     string
+	Known      bool // the rest is known
+	Started    moment
+	Uptime     string
+	Roles      []string
+	Stages     []stageRow
+	Streams    []streamRow
+	Feeds      string
+	States     []stateTally
+	Failing    []feedRow
+	Index      []fact
+	IndexNotes []string
+	Disk       string
+	Passes     []passRow
 
 	Replicas []replicaRow // where there is more to say than the sums
 
@@ -90,6 +91,9 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 		}
 		s.fillStatus(&page, st)
 		page.Passes = s.passRows(r)
+		if note := s.reindexNote(r.Context()); note != "" {
+			page.IndexNotes = append(page.IndexNotes, note)
+		}
 	}
 	if s.deps.Dead != nil {
 		letters, next, err := s.deps.Dead.List(r.Context(), DeadQuery{After: r.URL.Query().Get("dead"), Limit: deadShown})
@@ -171,6 +175,10 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 			})
 		}
 	}
+	page.IndexNotes = st.Index.Notes()
+	if r := st.Index.Retention; r != nil {
+		page.Index = append(page.Index, fact{"Retention", s.retentionText(r)})
+	}
 	if st.Disk.Total > 0 {
 		page.Disk = size(st.Disk.Free) + " free of " + size(st.Disk.Total)
 	}
@@ -201,4 +209,17 @@ func (s *Server) deadForm(w http.ResponseWriter, r *http.Request, replay bool, d
 		return
 	}
 	http.Redirect(w, r, "/status?done="+done+"#dead", http.StatusSeeOther)
+}
+
+// retentionText says in a line what retention did last.
+func (s *Server) retentionText(r *pipeline.RetentionStatus) string {
+	switch {
+	case r.Running:
+		return "is at work"
+	case r.Last == nil:
+		return "has not run yet"
+	case r.Last.Error != "":
+		return "ended early on " + r.Last.At.UTC().Format("2006-01-02 15:04") + ": " + r.Last.Error
+	}
+	return "removed " + number(r.Last.Articles) + " articles on " + r.Last.At.UTC().Format("2006-01-02 15:04")
 }

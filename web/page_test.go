@@ -174,7 +174,7 @@ func TestFacetsAddAndRemoveTerms(t *testing.T) {
 		t.Errorf("the order is lost: %s", to)
 	}
 	p = page(t, s, to, 200)
-	if got := attr(p.one(t, "input"), "value"); got != "(huawei OR Хуавей) source:vestnik" {
+	if got := attr(p.all("input")[0], "value"); got != "(huawei OR Хуавей) source:vestnik" {
 		t.Errorf("box: %q", got)
 	}
 	back, err := url.Parse(p.link(t, "a.on", "Вестник связи"))
@@ -435,10 +435,10 @@ func TestMarkAll(t *testing.T) {
 func TestTimeline(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2015, 12, n, 0, 0, 0, 0, time.UTC) }
 	st := searchState{Query: "huawei", Cursor: "x"}
-	if v := timeline([]pipeline.TimeCount{{T: day(1), Count: 3}, {T: day(2)}}, st); v != nil {
+	if v := timeline([]pipeline.TimeCount{{T: day(1), Count: 3}, {T: day(2)}}, st, false); v != nil {
 		t.Errorf("one day: %+v", v)
 	}
-	v := timeline([]pipeline.TimeCount{{T: day(16), Count: 8}, {T: day(1), Count: 1}, {T: day(15), Count: 4}}, st)
+	v := timeline([]pipeline.TimeCount{{T: day(16), Count: 8}, {T: day(1), Count: 1}, {T: day(15), Count: 4}}, st, false)
 	if v.ViewBox != "0 0 160 60" || len(v.Bars) != 3 || v.Peak != "8" {
 		t.Errorf("%+v", v)
 	}
@@ -447,12 +447,48 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 	long := []pipeline.TimeCount{{T: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), Count: 1}, {T: day(1), Count: 1}}
-	if v := timeline(long, st); v.Unit != "year" {
+	if v := timeline(long, st, false); v.Unit != "year" {
 		t.Errorf("45 years by %s", v.Unit)
 	}
 	for days := 1; days < 200_000; days += 97 {
 		if step, _ := barDays(days); (days+step-1)/step > maxBars {
 			t.Fatalf("%d days in bars of %d", days, step)
+		}
+	}
+}
+
+func TestTimelineOfHours(t *testing.T) {
+	hour := func(n int) time.Time { return time.Date(2015, 12, 16, n, 0, 0, 0, time.UTC) }
+	v := timeline([]pipeline.TimeCount{{T: hour(3), Count: 1}, {T: hour(30), Count: 2}}, searchState{}, true)
+	if v.Unit != "hour" || v.First != "16 Dec, 03:00" || v.Last != "17 Dec, 06:00" || v.ViewBox != "0 0 280 60" {
+		t.Errorf("%+v", v)
+	}
+	if b := v.Bars[1]; b.Label != "17 Dec 2015 06:00: 2 articles" || b.URL != "/?from=2015-12-17T06%3A00%3A00Z&to=2015-12-17T07%3A00%3A00Z" {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestIsShort(t *testing.T) {
+	now := time.Date(2015, 12, 16, 12, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		query, from, to string
+		want            bool
+	}{
+		{"huawei", "", "", false},
+		{"huawei last:3d", "", "", true},
+		{"huawei last:72h lang:ru", "", "", true},
+		{"huawei last:4d", "", "", false},
+		{"huawei OR last:1d", "", "", false},
+		{"", "2015-12-01", "2015-12-02", true},
+		{"", "2015-12-01", "2015-12-05", false},
+		{"last:1y", "2015-12-01", "2015-12-02", true},
+		{"after:2015-12-15", "", "", true},
+		{"after:2015-12-01 before:2015-12-03", "", "", true},
+		{"huawei (", "2015-12-01", "2015-12-02", true},
+		{"before:2015-12-03", "", "", false},
+	} {
+		if got := (searchState{Query: tc.query, From: tc.from, To: tc.to}).isShort(now); got != tc.want {
+			t.Errorf("%q from %q to %q: %v, want %v", tc.query, tc.from, tc.to, got, tc.want)
 		}
 	}
 }
@@ -464,7 +500,9 @@ func TestRangeLabel(t *testing.T) {
 		{"2015-12-01", "2016-01-01", "1 Dec 2015 – 31 Dec 2015"},
 		{"2015-12-16", "", "from 16 Dec 2015"},
 		{"", "2015-12-16", "before 16 Dec 2015"},
-		{"2015-12-16T10:30:00Z", "2015-12-16T11:00:00Z", "16 Dec 2015 10:30 – 16 Dec 2015 11:00"},
+		{"2015-12-16T10:30:00Z", "2015-12-16T11:00:00Z", "16 Dec 2015 10:30 – 11:00"},
+		{"2015-12-16T10:30:00Z", "2015-12-17T00:00:00Z", "16 Dec 2015 10:30 – 00:00"},
+		{"2015-12-16T10:30:00Z", "2015-12-17T11:00:00Z", "16 Dec 2015 10:30 – 17 Dec 2015 11:00"},
 	} {
 		if got := (searchState{From: tc.from, To: tc.to}).rangeLabel(); got != tc.want {
 			t.Errorf("%s to %s: %q, want %q", tc.from, tc.to, got, tc.want)

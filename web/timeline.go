@@ -18,11 +18,11 @@ const (
 	minBars   = 14 // so that two days are not two walls
 )
 
-// A timelineView is the counts per day (or per so many days) as bars.
+// A timelineView is the counts per hour, day, or so many days as bars.
 type timelineView struct {
 	ViewBox string
-	Unit    string // day, week, 30 days…
-	First   string // first and last day
+	Unit    string // hour, day, week, 30 days…
+	First   string // first and last day or hour
 	Last    string
 	Peak    string
 	Bars    []barView // days without hits among them
@@ -38,52 +38,59 @@ type barView struct {
 	FullHeight string
 }
 
-// timeline lays out the bars, each a link to its days. Nil: nothing to choose
-// from.
-func timeline(counts []pipeline.TimeCount, st searchState) *timelineView {
+// timeline lays out the bars, each a link to its days or hours. Nil: nothing to
+// choose from.
+func timeline(counts []pipeline.TimeCount, st searchState, byHour bool) *timelineView {
 	counts = slices.DeleteFunc(slices.Clone(counts), func(c pipeline.TimeCount) bool { return c.Count <= 0 })
 	if len(counts) == 0 {
 		return nil
 	}
 	slices.SortFunc(counts, func(a, b pipeline.TimeCount) int { return a.T.Compare(b.T) })
-	const day = 24 * time.Hour
-	first, last := counts[0].T.UTC().Truncate(day), counts[len(counts)-1].T.UTC().Truncate(day)
-	days := int(last.Sub(first)/day) + 1
-	if days == 1 {
+	one, form, edge, link := 24*time.Hour, "2 Jan 2006", "2 Jan 2006", time.DateOnly
+	if byHour {
+		one, form, edge, link = time.Hour, "2 Jan 2006 15:04", "2 Jan, 15:04", time.RFC3339
+	}
+	first, last := counts[0].T.UTC().Truncate(one), counts[len(counts)-1].T.UTC().Truncate(one)
+	units := int(last.Sub(first)/one) + 1
+	if units == 1 {
 		return nil
 	}
-	if days < minBars {
-		first, days = last.AddDate(0, 0, 1-minBars), minBars
+	if units < minBars {
+		first, units = last.Add(-(minBars-1)*one), minBars
 	}
-	step, unit := barDays(days)
+	step, unit := 1, "hour"
+	if !byHour {
+		step, unit = barDays(units)
+	}
 
-	bars := make([]int, (days+step-1)/step)
+	bars := make([]int, (units+step-1)/step)
 	peak := 0
 	for _, c := range counts {
-		i := int(c.T.Sub(first)/day) / step
+		i := int(c.T.Sub(first)/one) / step
 		bars[i] += c.Count
 		peak = max(peak, bars[i])
 	}
 	v := &timelineView{
 		ViewBox: "0 0 " + strconv.Itoa(len(bars)*barPitch) + " " + strconv.Itoa(barHeight),
-		Unit:    unit, First: first.Format("2 Jan 2006"), Last: last.Format("2 Jan 2006"),
+		Unit:    unit, First: first.Format(edge), Last: last.Format(edge),
 		Peak: number(peak),
 	}
 	for i, n := range bars {
 		if n == 0 {
 			continue
 		}
-		from := first.AddDate(0, 0, i*step)
+		from := first.Add(time.Duration(i*step) * one)
+		to := from.Add(time.Duration(step) * one)
 		h := max(2, n*barHeight/peak) // what is there is seen
 		b := barView{
-			Day: from.Format("2 Jan 2006"), Count: number(n),
-			URL: st.between(from.Format(time.DateOnly), from.AddDate(0, 0, step).Format(time.DateOnly)).url(),
+			Day: from.Format(form), Count: number(n),
+			URL: st.between(from.Format(link), to.Format(link)).url(),
 			X:   strconv.Itoa(i*barPitch + (barPitch-barWidth)/2), Y: strconv.Itoa(barHeight - h),
 			W: strconv.Itoa(barWidth), H: strconv.Itoa(h),
 			HitX: strconv.Itoa(i * barPitch), HitW: strconv.Itoa(barPitch), FullHeight: strconv.Itoa(barHeight),
 		}
 		if step > 1 {
-			b.Day += " – " + from.AddDate(0, 0, step-1).Format("2 Jan 2006")
+			b.Day += " – " + to.Add(-one).Format(form)
 		}
 		b.Label = b.Day + ": " + count(n, "article", "articles")
 		v.Bars = append(v.Bars, b)
@@ -123,6 +130,8 @@ func rangeLabel(from, to time.Time) string {
 		return from.UTC().Format(form)
 	case whole:
 		return from.UTC().Format(form) + " – " + to.UTC().AddDate(0, 0, -1).Format(form)
+	case from.Truncate(24 * time.Hour).Equal(to.Add(-1).Truncate(24 * time.Hour)):
+		return from.UTC().Format(f) + " – " + to.UTC().Format("15:04")
 	default:
 		return from.UTC().Format(f) + " – " + to.UTC().Format(f)
 	}

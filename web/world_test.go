@@ -318,6 +318,11 @@ func (w *world) Search(_ context.Context, req pipeline.SearchRequest) (pipeline.
 	copies := map[string]int{}
 	counts := map[string]map[string]int{}
 	days := map[time.Time]int{}
+	interval := 24 * time.Hour
+	if req.Interval == "hour" {
+		interval = time.Hour
+	}
+	stories := map[string]bool{}
 	skipping := req.Cursor != ""
 	for i := range w.articles {
 		a := &w.articles[i]
@@ -329,8 +334,12 @@ func (w *world) Search(_ context.Context, req pipeline.SearchRequest) (pipeline.
 		if req.Collapse == "copies" && a.CopyOf != "" {
 			continue
 		}
+		if req.Collapse == "stories" && stories[a.Story] {
+			continue
+		}
+		stories[a.Story] = true
 		res.Total++
-		days[a.Published.Truncate(24*time.Hour)]++
+		days[a.Published.Truncate(interval)]++
 		for _, f := range req.Facets {
 			if counts[f] == nil {
 				counts[f] = map[string]int{}

@@ -14,6 +14,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchExtraction(), newBenchSearch(), newBenchTagging())
+	cmd.AddCommand(newBenchExtraction(), newBenchRetag(), newBenchSearch(), newBenchTagging())
 	return cmd
 }

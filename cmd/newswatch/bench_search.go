@@ -17,7 +17,7 @@ func newBenchSearch() *cobra.Command {
 		Use:   "search",
 		Short: "Measure indexing and searching",
 		Long: `Makes articles of the titles and paragraphs of a news corpus, indexes them, and
-times fourteen shapes of query. The table it prints is the one of BENCHMARKS.md.
+times sixteen shapes of query. The table it prints is the one of BENCHMARKS.md.
 
   newswatch bench search --docs 10000,100000,1000000 --keep /var/tmp/nw
 

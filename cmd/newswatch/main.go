@@ -102,7 +102,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 nothing found or check failed.`,
 	root.AddCommand(
 		newRun(), newDemo(),
 		newSearch(), newApply(), newGet(), newDelete(), newLoad(), newFeeds(), newEntities(), newDead(), newReindex(), newRetag(),
-		newBackup(), newRestore(),
+		newBackup(), newRestore(), newRetention(),
 		newDoctor(),
 		newParse(), newExtract(), newTag(),
 		newBench(), newVersion(),

@@ -39,28 +39,42 @@ type reextraction struct {
 func newReindex() *cobra.Command {
 	var s server
 	var f reextractFlags
-	var extract, stop bool
+	var extract, stop, all, wait bool
 	cmd := &cobra.Command{
-		Use:   "reindex --extract",
-		Short: "Read the kept pages anew, by the rules of today",
-		Long: `reindex --extract reads the pages that newswatch has kept (extract.archive in
+		Use:   "reindex [--all | --extract]",
+		Short: "Make the index anew, or read the kept pages anew, by the rules of today",
+		Long: `reindex makes the index anew from the articles in it: the partitions that an older
+version of newswatch made in another way, or, with --all, every one. They are made
+from the newest to the oldest, one at a time, beside the index that is searched and
+written to meanwhile; what was made is checked and takes the old one's place. It
+needs as much free disk as the largest partition takes and half as much again.
+Without it, partitions of an older version stay searchable as they are. An index
+that is gone makes itself anew from the stream of articles, without being asked.
+
+reindex --extract reads the pages that newswatch has kept (extract.archive in
 newswatch.yaml) anew, without asking their sites for anything, and revises each
 article whose text is another by the rules of today. Such a revision raises no
 alert. Skipped are pages whose article was edited or fetched since or was deleted.
 With --dry-run it is counted what would change, and nothing changed.
 
 The running newswatch does the work: when the command is interrupted, it goes on,
-also after a restart. --stop ends it.
+also after a restart. --stop ends it; partitions made anew stay so.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 there is nothing to stop.`,
-		Example: `  newswatch reindex --extract --source wuzhen-daily --dry-run
+		Example: `  newswatch reindex
+  newswatch reindex --all --wait=false
+  newswatch reindex --extract --source wuzhen-daily --dry-run
   newswatch reindex --extract --since 2026-03-01`,
 		Args: cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error {
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case !extract:
-				return errors.New("reindex builds no index yet: want --extract, which reads kept pages anew")
-			case stop && f != (reextractFlags{}):
+			case !extract && f != (reextractFlags{}):
+				return errors.New("--since, --source and --dry-run go with --extract")
+			case extract && all:
+				return errors.New("--all is for the index: it does not go with --extract")
+			case extract && cmd.Flags().Changed("wait"):
+				return errors.New("--wait does not go with --extract, which waits")
+			case stop && (all || f != (reextractFlags{})):
 				return errors.New("--stop goes with no other selection: one run at a time is under way")
 			}
 			return nil
@@ -70,14 +84,23 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 there is nothing to stop.`,
 			if err != nil {
 				return err
 			}
-			if stop {
-				return c.Do(cmd.Context(), http.MethodDelete, reextractPath, "", nil, nil)
+			path := reindexPath
+			if extract {
+				path = reextractPath
 			}
-			return reextract(cmd, c, f)
+			switch {
+			case stop:
+				return c.Do(cmd.Context(), http.MethodDelete, path, "", nil, nil)
+			case extract:
+				return reextract(cmd, c, f)
+			}
+			return reindexAll(cmd, c, all, wait)
 		},
 	}
 	s.flags(cmd)
-	cmd.Flags().BoolVar(&extract, "extract", false, "read the kept pages anew")
+	cmd.Flags().BoolVar(&all, "all", false, "make all partitions anew, not only those of an older version")
+	cmd.Flags().BoolVar(&wait, "wait", true, "show how it goes until it is done")
+	cmd.Flags().BoolVar(&extract, "extract", false, "read the kept pages anew, instead of the index")
 	cmd.Flags().StringVar(&f.Since, "since", "", "only pages fetched since then: a day or an RFC 3339 time")
 	cmd.Flags().StringVar(&f.Source, "source", "", "only pages of the source with this id")
 	cmd.Flags().BoolVar(&f.DryRun, "dry-run", false, "count what would change, and change nothing")

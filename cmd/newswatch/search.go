@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/newswatch/newswatch/cmd/internal/client"
+	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/web"
 )
@@ -50,11 +52,11 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			if err != nil {
 				return err
 			}
-			query := strings.Join(args, " ")
-			q := url.Values{"q": {query}, "sort": {sort}, "collapse": {collapse}}
+			text := strings.Join(args, " ")
+			q := url.Values{"q": {text}, "sort": {sort}, "collapse": {collapse}}
 			res, err := search(cmd, c, q, limit)
 			if err != nil {
-				return queryError(query, err)
+				return queryError(text, err)
 			}
 			for _, w := range res.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
@@ -69,7 +71,7 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			}
 			if len(res.Hits) == 0 && (limit > 0 || res.Total == 0) {
 				if format == "table" && limit > 0 {
-					fmt.Fprintln(cmd.ErrOrStderr(), "nothing found")
+					fmt.Fprintln(cmd.ErrOrStderr(), "nothing found"+anyWord(text))
 				}
 				return errNothing
 			}
@@ -82,6 +84,19 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 	cmd.Flags().StringVar(&collapse, "collapse", "none", "none, copies or stories: what to fold into one hit")
 	cmd.Flags().IntVar(&limit, "limit", 20, "most hits to print; 0: only how many there are")
 	return cmd
+}
+
+// anyWord says how to ask for the articles that have any of the words.
+func anyWord(text string) string {
+	q, err := query.Parse(text, time.Now())
+	if err != nil {
+		return ""
+	}
+	loose, ok := q.Loosen()
+	if !ok {
+		return ""
+	}
+	return "; with any of the words: newswatch search --sort relevance -- '" + strings.ReplaceAll(loose, "'", `'\''`) + "'"
 }
 
 // search asks for as many pages as the limit takes. What is said of the whole

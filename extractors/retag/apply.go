@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
@@ -32,6 +33,7 @@ const (
 // tail tags anew what comes by the stream and was not tagged by the entities as
 // they are now.
 func (w *run) tail(ctx context.Context) error {
+	var changed atomic.Int64
 	return w.bus.Consume(ctx, pipeline.Consumer{
 		Name: Stage, Stream: pipeline.StreamArticles, Workers: tailers, Pending: 64, Exclusive: true,
 		Handle: func(ctx context.Context, d pipeline.Delivery) error {
@@ -44,7 +46,11 @@ func (w *run) tail(ctx context.Context) error {
 				return nil
 			}
 			// What was published meanwhile comes by itself.
-			if _, err = w.retag(ctx, byTail, c, &art, d.Seq, nil); err != nil {
+			result, err := w.retag(ctx, byTail, c, &art, d.Seq, nil)
+			if err == nil && result == resultChanged && changed.Add(1)%chunk == 0 {
+				err = w.paced(ctx)
+			}
+			if err != nil {
 				return pipeline.Later(tailRetry, err) // and never a dead letter: the article itself is well
 			}
 			return nil

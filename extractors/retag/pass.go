@@ -93,17 +93,47 @@ func (w *run) pass(ctx context.Context, p *pass) error {
 	if err := w.save(ctx, p); err != nil {
 		return err
 	}
+	if err := w.aside(ctx, p); err != nil {
+		return err
+	}
 	c := w.current.Load()
 	return w.bus.Read(ctx, pipeline.StreamArticles, "", p.From+1, func(d pipeline.Delivery) error {
 		a, err := pipeline.Articles.Decode(d)
 		if err != nil || a.Catalog == c.m.Version() && !p.Alert {
 			return nil //nolint:nilerr // the index sets it aside
 		}
-		w.mu.Lock()
-		p.Looked, p.Walked = p.Looked+1, p.Walked+1
-		w.mu.Unlock()
-		return w.look(ctx, p, a.ID, &a, d.Seq)
+		return w.walked(ctx, p, &a, d.Seq)
 	})
+}
+
+// walked looks at an article that the stream has.
+func (w *run) walked(ctx context.Context, p *pass, a *pipeline.Article, seq uint64) error {
+	w.mu.Lock()
+	p.Looked, p.Walked = p.Looked+1, p.Walked+1
+	w.mu.Unlock()
+	return w.look(ctx, p, a.ID, a, seq)
+}
+
+// aside looks at the articles that the index has not taken: they are searchable
+// when they are replayed.
+func (w *run) aside(ctx context.Context, p *pass) error {
+	keys, err := w.fates.SetAside(ctx)
+	if err != nil {
+		return fmt.Errorf("articles set aside: %w", err)
+	}
+	for _, key := range keys {
+		a, seq, err := pipeline.Articles.Last(ctx, w.bus, w.shards.Subject(key))
+		if _, permanent := errors.AsType[*pipeline.PermanentError](err); permanent || errors.Is(err, pipeline.ErrNotFound) {
+			continue // no article, or no more
+		}
+		if err == nil {
+			err = w.walked(ctx, p, &a, seq)
+		}
+		if err != nil {
+			return fmt.Errorf("article set aside, %s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 // queries find the candidates: those of the names as they are now first.

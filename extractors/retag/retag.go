@@ -25,7 +25,8 @@
 //   - the tail: a consumer of the articles stream that tags anew whatever comes
 //     and was not tagged by the entities as they are now;
 //   - the end of a pass: the part of the stream that was not searchable when
-//     the pass listed its candidates is read and treated likewise.
+//     the pass listed its candidates is read and treated likewise, and so are
+//     articles that the index has set aside.
 //
 // A pass begins after the entities were given to the tail. What was published
 // before that is searchable, and then it is among the candidates, or in that
@@ -96,6 +97,16 @@ type Archive interface {
 	Article(ctx context.Context, id string) (pipeline.Article, error)
 }
 
+// Fates is what became of messages of the articles stream.
+type Fates interface {
+	// Decided is up to which sequence alerts are decided, or
+	// pipeline.ErrNotFound where nobody decides.
+	Decided(ctx context.Context) (uint64, error)
+	// SetAside lists the keys of articles that the index has not taken, and may
+	// take when they are replayed.
+	SetAside(ctx context.Context) (keys []string, err error)
+}
+
 // A Retagger keeps the mentions of all articles those of the entities.
 type Retagger struct {
 	lg      *slog.Logger
@@ -104,6 +115,7 @@ type Retagger struct {
 	shards  pipeline.Shards
 	kv      pipeline.KV
 	archive Archive
+	fates   Fates
 	decided *floor
 	now     func() time.Time
 	listed  int // ids listed at once
@@ -126,13 +138,12 @@ type metrics struct {
 	passes   prometheus.Gauge
 }
 
-// New makes a retagger. Decided answers up to which sequence of the articles
-// stream alerts are decided, or pipeline.ErrNotFound where nobody decides.
-func New(lg *slog.Logger, reg prometheus.Registerer, bus Bus, shards pipeline.Shards, kv pipeline.KV, archive Archive, decided func(context.Context) (uint64, error)) *Retagger {
+// New makes a retagger.
+func New(lg *slog.Logger, reg prometheus.Registerer, bus Bus, shards pipeline.Shards, kv pipeline.KV, archive Archive, fates Fates) *Retagger {
 	f := promauto.With(reg)
 	return &Retagger{
 		lg: lg.With("component", "retag"), bus: bus, shards: shards, kv: kv, archive: archive, now: time.Now, listed: listed,
-		decided: &floor{ask: decided}, changed: make(chan struct{}, 1),
+		fates: fates, decided: &floor{ask: fates.Decided}, changed: make(chan struct{}, 1),
 		met: metrics{
 			articles: f.NewCounterVec(prometheus.CounterOpts{
 				Name: "newswatch_retag_articles_total",
@@ -172,8 +183,9 @@ type run struct {
 
 // known is what is remembered of an entity as it is applied.
 type known struct {
-	digest string
-	kept   bool
+	digest  string
+	version string // of the catalog's entity when it was last compared
+	kept    bool
 }
 
 // Run works until ctx is done. The caller holds the lease.
@@ -262,10 +274,17 @@ func (w *run) compare(ctx context.Context) error {
 	there := make(map[string]bool, len(m.Entities()))
 	for _, e := range m.Entities() {
 		there[e.ID] = true
-		e = definition(e)
-		if k, ok := w.entities[e.ID]; !ok || k.kept || k.digest != digest(e) {
-			items = append(items, item{ID: e.ID, New: &e})
+		k, ok := w.entities[e.ID]
+		if ok && !k.kept && e.Version != "" && e.Version == k.version {
+			continue
 		}
+		k.version = e.Version
+		e = definition(e)
+		if !ok || k.kept || k.digest != digest(e) {
+			items = append(items, item{ID: e.ID, New: &e})
+			continue
+		}
+		w.entities[e.ID] = k
 	}
 	var kept []string
 	for id, k := range w.entities {

@@ -36,6 +36,10 @@ type world struct {
 	kv   pipeline.KV
 	lg   *slog.Logger // of the retagger
 
+	taking    atomic.Bool  // the index takes all articles
+	indexLag  atomic.Int64 // milliseconds that a batch of the index takes
+	alertsLag atomic.Int64 // and an article, of alerts
+
 	mu   sync.Mutex
 	news map[string][]string // by key: the mentions that alerts were decided by, each time
 }
@@ -65,13 +69,21 @@ func newWorld(t *testing.T) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := pipeline.Sink[pipeline.Article]{Name: stageIndex, In: pipeline.Articles, Exclusive: true, MaxWait: 20 * time.Millisecond, Write: ix.Write}.Run(ctx, node)
+		write := func(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) {
+			if slices.ContainsFunc(batch, func(s pipeline.Stored[pipeline.Article]) bool { return refused(s.Value.Key) && !w.taking.Load() }) {
+				done(pipeline.Permanent("refused", errors.New("as the test wants")))
+				return
+			}
+			time.Sleep(time.Duration(w.indexLag.Load()) * time.Millisecond)
+			ix.Write(ctx, batch, done)
+		}
+		err := pipeline.Sink[pipeline.Article]{Name: stageIndex, In: pipeline.Articles, Exclusive: true, MaxWait: 20 * time.Millisecond, Write: write}.Run(ctx, node)
 		if err != nil {
 			t.Errorf("index: %v", err)
 		}
 	})
 	running.Go(func() {
-		err := pipeline.Stage[pipeline.Article, struct{}]{Name: stageAlerts, In: pipeline.Articles, Exclusive: true, Workers: 2, Handle: w.decide}.Run(ctx, node)
+		err := pipeline.Stage[pipeline.Article, struct{}]{Name: stageAlerts, In: pipeline.Articles, Exclusive: true, Workers: 2, Pending: 2, Handle: w.decide}.Run(ctx, node)
 		if err != nil {
 			t.Errorf("alerts: %v", err)
 		}
@@ -91,6 +103,7 @@ func (w *world) decide(_ context.Context, a pipeline.Article) ([]struct{}, error
 	if rand.IntN(10) == 0 { // they may be behind
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 	}
+	time.Sleep(time.Duration(w.alertsLag.Load()) * time.Millisecond)
 	if a.Retagged != nil && a.Retagged.Decided {
 		return nil, nil
 	}
@@ -115,9 +128,22 @@ func (w *world) Article(ctx context.Context, id string) (pipeline.Article, error
 	return w.ix.Article(ctx, id)
 }
 
-func (w *world) decidedUpTo(ctx context.Context) (uint64, error) {
+func (w *world) Decided(ctx context.Context) (uint64, error) {
 	return w.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
 }
+
+// SetAside has the index set some articles aside, see [refused].
+func (w *world) SetAside(ctx context.Context) (keys []string, err error) {
+	letters, _, err := w.node.DeadLetters(ctx, "", 1000, stageIndex, "")
+	for _, d := range letters {
+		keys = append(keys, d.Key)
+	}
+	return keys, err
+}
+
+// refused are articles that the index does not take the first time: they become
+// dead letters, and are replayed at the end.
+func refused(key string) bool { return key[0] == '7' }
 
 func (w *world) settled(stage string) uint64 {
 	seq, err := w.node.Settled(w.t.Context(), pipeline.StreamArticles, stage)
@@ -150,6 +176,19 @@ func (w *world) eventually(what string, ok func() bool) {
 	}
 	passes, _ := retag.NewDesk(w.kv).Passes(w.t.Context())
 	w.t.Fatalf("%s: not within a minute; stream %d, retag %d, index %d, passes %+v", what, w.last(), w.settled(retag.Stage), w.settled(stageIndex), passes)
+}
+
+// idle waits until no pass is under way, and the tail is at the end.
+func (w *world) idle() {
+	w.t.Helper()
+	time.Sleep(450 * time.Millisecond) // longer than changes are gathered
+	w.eventually("idle", func() bool {
+		passes, err := retag.NewDesk(w.kv).Passes(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return !slices.ContainsFunc(passes, func(p pipeline.RetagPass) bool { return p.State != pipeline.RetagDone }) && w.settled(retag.Stage)+3 >= w.last()
+	})
 }
 
 // calm waits until nothing is under way any more.
@@ -223,7 +262,7 @@ func (w *world) live(m *tags.Matcher, writes int64) *life {
 	left := new(atomic.Int64)
 	left.Store(writes)
 	dying := mortal{w.node, w.kv, left}
-	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, 1, dying, w, w.decidedUpTo)}
+	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, 1, dying, w, w)}
 	l.r.SetListed(30) // several pages
 	l.r.SetMatcher(m)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -348,37 +387,39 @@ func history(t *testing.T, seed uint64) {
 	// A press that tags with entities that may be old, and changes articles
 	// that it has read a while ago, as the stages before do.
 	press := rand.New(rand.NewPCG(seed, 6))
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	pm := m
 	var keys []string
+	issue := func() {
+		n := old + len(keys)
+		a := article(press, n)
+		a.Mentions, a.Catalog = fresh(pm, &a), pm.Version()
+		if len(keys) > 0 && press.IntN(3) == 0 {
+			prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.Shards(1).Subject(keys[press.IntN(len(keys))]))
+			if err != nil {
+				t.Errorf("last: %v", err)
+				return
+			}
+			time.Sleep(time.Duration(press.IntN(5)) * time.Millisecond)
+			a = prev
+			a.Feeds = append(a.Feeds, fmt.Sprint(n))
+		} else {
+			keys = append(keys, a.Key)
+			original[a.Key] = shown(a.Mentions)
+		}
+		if _, err := pipeline.Shards(1).Articles().Publish(t.Context(), w.node, a); err != nil {
+			t.Errorf("publish: %v", err)
+		}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		pm := m
-		for n := old; ; n++ {
+		for {
 			select {
 			case <-stop:
 				return
 			case pm = <-catalogs:
-				continue
-			case <-time.After(time.Duration(press.IntN(8)) * time.Millisecond):
-			}
-			a := article(press, n)
-			a.Mentions, a.Catalog = fresh(pm, &a), pm.Version()
-			if len(keys) > 0 && press.IntN(3) == 0 {
-				prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.Shards(1).Subject(keys[press.IntN(len(keys))]))
-				if err != nil {
-					t.Errorf("last: %v", err)
-					return
-				}
-				time.Sleep(time.Duration(press.IntN(5)) * time.Millisecond)
-				a = prev
-				a.Feeds = append(a.Feeds, fmt.Sprint(n))
-			} else {
-				keys = append(keys, a.Key)
-				original[a.Key] = shown(a.Mentions)
-			}
-			if _, err := pipeline.Shards(1).Articles().Publish(t.Context(), w.node, a); err != nil {
-				t.Errorf("publish: %v", err)
-				return
+			case <-time.After(time.Duration(press.IntN(20)) * time.Millisecond):
+				issue()
 			}
 		}
 	}()
@@ -386,13 +427,16 @@ func history(t *testing.T, seed uint64) {
 	l := w.live(m, 1<<40)
 	w.eventually("begun", func() bool { return w.settled(retag.Stage) > 0 })
 	changes := 0
-	for range 40 {
-		time.Sleep(time.Duration(rng.IntN(150)) * time.Millisecond)
+	change := func() {
+		m = compile(es)
+		l.r.SetMatcher(m)
+		changes++
+	}
+	for i := range 40 {
+		time.Sleep(time.Duration(rng.IntN(100)) * time.Millisecond)
 		if rng.IntN(3) > 0 {
 			es = entities(rng, es)
-			m = compile(es)
-			l.r.SetMatcher(m)
-			changes++
+			change()
 			if rng.IntN(2) == 0 { // or the press does not hear of it yet
 				select {
 				case catalogs <- m:
@@ -400,15 +444,58 @@ func history(t *testing.T, seed uint64) {
 				}
 			}
 		}
-		if rng.IntN(4) == 0 {
+		switch {
+		case i%15 == 14: // what has come so far is done with
 			l.stop()
-			l = w.live(m, rng.Int64N(60))
+			l = w.live(m, 1<<40)
+			w.idle()
+		case rng.IntN(4) == 0:
+			l.stop()
+			l = w.live(m, rng.Int64N(100))
 		}
 	}
 	l.stop()
 	l = w.live(m, 1<<40)
+	w.idle()
 	close(stop)
 	<-stopped
+
+	// The tail is through with articles that the index and alerts have not seen,
+	// and entities change; then articles come that know nothing of that.
+	w.indexLag.Store(4000)
+	w.alertsLag.Store(50)
+	for range 12 {
+		issue()
+	}
+	end := w.last()
+	w.eventually("the tail is through", func() bool { return w.settled(retag.Stage) >= end })
+	es = slices.Clone(es[min(1, len(es)):])
+	es = append(es, catalog.Entity{ID: "e9", Name: "e9", Kind: "topic", Names: []catalog.Name{{Text: "said"}}})
+	change()
+	w.indexLag.Store(0)
+	w.idle()
+	for range 12 {
+		issue()
+	}
+	w.alertsLag.Store(0)
+	w.calm()
+	w.taking.Store(true) // and what was set aside is replayed
+	letters, _, err := w.node.DeadLetters(t.Context(), "", 1000, stageIndex, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(letters) == 0 {
+		t.Error("nothing was set aside: the test tests less than it says")
+	}
+	for _, d := range letters {
+		if err := w.node.ReplayDead(t.Context(), d.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.eventually("all in the index", func() bool {
+		ids, err := w.ix.IDs(t.Context(), pipeline.IDsRequest{Limit: 1})
+		return err == nil && ids.Total == old+len(keys)
+	})
 	w.calm()
 	l.stop()
 
@@ -446,4 +533,59 @@ func history(t *testing.T, seed uint64) {
 		}
 	}
 	t.Logf("seed %d: %d changes, %d articles, %d mentions", seed, changes, len(ids.IDs), tagged)
+}
+
+// Changes that come close to each other make one pass; what bears on no mention
+// makes none, and neither does the first start.
+func TestChangesAreJoined(t *testing.T) {
+	w := newWorld(t)
+	named := func(n int) *tags.Matcher {
+		var es []catalog.Entity
+		for i := range n {
+			name := fmt.Sprintf("Name%d", i)
+			es = append(es, catalog.Entity{ID: fmt.Sprintf("e%04d", i), Name: name, Kind: "organization", Names: []catalog.Name{{Text: name}}})
+		}
+		m, _ := tags.Compile(es)
+		return m
+	}
+	l := w.live(named(10), 1<<40)
+	defer func() { l.stop() }()
+	since := func() bool { _, err := w.kv.Get(t.Context(), "retag.since"); return err == nil }
+	w.eventually("begun", since)
+	w.calm()
+	desk := retag.NewDesk(w.kv)
+	passes := func() (counts []int) {
+		all, err := desk.Passes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			counts = append(counts, p.Count)
+		}
+		return counts
+	}
+	if got := passes(); len(got) != 0 {
+		t.Errorf("passes over %v entities at the first start, want none", got)
+	}
+	for n := 20; n <= 700; n += 170 {
+		l.r.SetMatcher(named(n))
+	}
+	w.eventually("applied", func() bool {
+		e, err := desk.Entity(t.Context(), "e0699", nil)
+		return err == nil && !e.Applied.IsZero()
+	})
+	w.calm()
+	if diff := gocmp.Diff([]int{190, 500}, passes()); diff != "" {
+		t.Errorf("entities of the passes (-want +got):\n%s", diff)
+	}
+	l.r.SetMatcher(named(700)) // as it was
+	l.stop()
+	l = w.live(named(700), 1<<40)
+	w.calm()
+	if got := passes(); len(got) != 2 {
+		t.Errorf("passes over %v entities after a restart without a change, want the two", got)
+	}
+	if e, err := desk.Entity(t.Context(), "nobody", nil); !errors.Is(err, pipeline.ErrNotFound) {
+		t.Errorf("an entity that is not there: %+v, %v", e, err)
+	}
 }

@@ -231,12 +231,12 @@ func (w *run) tell(ctx context.Context) error {
 		case <-w.dirty:
 		}
 		w.mu.Lock()
-		var st status
-		for _, p := range slices.Backward(w.passes) {
+		st := status{Passes: slices.Clone(w.recent)}
+		for _, p := range w.passes {
 			st.Passes = append(st.Passes, p.view(w.now()))
 		}
+		slices.SortFunc(st.Passes, func(a, b pipeline.RetagPass) int { return b.N - a.N })
 		w.met.passes.Set(float64(len(w.passes)))
-		st.Passes = append(st.Passes, w.recent...)
 		w.mu.Unlock()
 		if err := put(ctx, w.kv, statusKey, st); err != nil && ctx.Err() == nil {
 			w.lg.Warn("status is not written", "error", err)
@@ -284,14 +284,10 @@ func (w *run) finish(ctx context.Context, p *pass) error {
 	}
 	done := p.view(now)
 	done.State, done.Done, done.Error = pipeline.RetagDone, now, ""
-	st := status{Passes: append([]pipeline.RetagPass{done}, w.recent...)}
-	if len(st.Passes) > recentPasses {
-		st.Passes = st.Passes[:recentPasses]
-	}
 	if err := w.kv.Delete(ctx, passKey+fmt.Sprint(p.N)); err != nil {
 		return err
 	}
-	w.recent = st.Passes
+	w.recent = append([]pipeline.RetagPass{done}, w.recent[:min(len(w.recent), recentPasses-1)]...)
 	w.passes = slices.DeleteFunc(w.passes, func(o *pass) bool { return o == p })
 	w.told()
 	return nil

@@ -262,6 +262,7 @@ func (a *App) parts() []part {
 	}
 	if a.index != nil {
 		add("index", a.index.Run)
+		add("reindex", a.runReindex)
 	}
 	if a.corpus != nil {
 		add("shards", a.corpus.Run)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/newswatch/newswatch/extractors/warc"
@@ -73,32 +72,15 @@ func (a *App) runReextract(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := func() {}
-	defer func() { stop() }()
-	return kv.Watch(ctx, func(e pipeline.Entry) error {
-		if e.Key != reextractRequest {
-			return nil
-		}
-		stop()
-		stop = func() {}
-		if e.Deleted {
-			return nil
-		}
+	return whileAsked(ctx, kv, reextractRequest, func(ctx context.Context, value []byte) {
 		r := &reextraction{app: a, archived: a.corpus, kv: kv, name: name}
-		if err := json.Unmarshal(e.Value, &r.request); err != nil {
+		if err := json.Unmarshal(value, &r.request); err != nil {
 			a.lg.Error("request to read pages anew is not understood", "error", err)
-			return nil
+			return
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		done := make(chan struct{})
-		stop = func() { cancel(); <-done }
-		go func() {
-			defer close(done)
-			if err := r.run(ctx); err != nil && ctx.Err() == nil {
-				a.lg.Error("pages are not read anew", "request", r.request.ID, "error", err)
-			}
-		}()
-		return nil
+		if err := r.run(ctx); err != nil && ctx.Err() == nil {
+			a.lg.Error("pages are not read anew", "request", r.request.ID, "error", err)
+		}
 	})
 }
 
@@ -278,56 +260,9 @@ func (r *reextraction) publish(ctx context.Context, art pipeline.Article) error 
 }
 
 // reextractor is the reading anew as the web and the command line see it.
-type reextractor struct{ kv pipeline.KV }
-
-// Start implements web.Reextractor.
-func (r reextractor) Start(ctx context.Context, req web.Reextract) error {
-	data, err := json.Marshal(req)
-	if err != nil {
-		return err
+func reextractor(kv pipeline.KV) task[web.Reextract, web.ReextractProgress] {
+	return task[web.Reextract, web.ReextractProgress]{
+		kv: kv, request: reextractRequest, progress: reextractProgress,
+		of: func(req web.Reextract, p web.ReextractProgress) bool { return p.Request == req.ID },
 	}
-	_, err = r.kv.Put(ctx, reextractRequest, data)
-	return err
-}
-
-// Stop implements web.Reextractor.
-func (r reextractor) Stop(ctx context.Context) error {
-	if _, err := r.kv.Get(ctx, reextractRequest); err != nil {
-		return err
-	}
-	return r.kv.Delete(ctx, reextractRequest)
-}
-
-// errListed ends the watching of a bucket.
-var errListed = errors.New("listed")
-
-// Last implements web.Reextractor.
-func (r reextractor) Last(ctx context.Context) (req web.Reextract, progress []web.ReextractProgress, err error) {
-	e, err := r.kv.Get(ctx, reextractRequest)
-	if err == nil {
-		err = json.Unmarshal(e.Value, &req)
-	}
-	if err != nil {
-		return req, nil, err
-	}
-	err = r.kv.Watch(ctx, func(e pipeline.Entry) error {
-		if e.Key == "" {
-			return errListed
-		}
-		if !strings.HasPrefix(e.Key, reextractProgress) || e.Deleted {
-			return nil
-		}
-		var p web.ReextractProgress
-		if err := json.Unmarshal(e.Value, &p); err != nil {
-			return fmt.Errorf("progress of %s: %w", e.Key, err)
-		}
-		if p.Request == req.ID {
-			progress = append(progress, p)
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errListed) {
-		return req, nil, err
-	}
-	return req, progress, nil
 }

@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/jet"
 )
 
 // openRetag makes what applies changed entities to the articles there are.
@@ -18,10 +21,35 @@ func (a *App) openRetag(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.retag = retag.New(a.lg, a.reg, a.node, a.shards, kv, a.corpus, func(ctx context.Context) (uint64, error) {
-		return a.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
-	})
+	a.retag = retag.New(a.lg, a.reg, a.node, a.shards, kv, a.corpus, fates{a.node})
 	return nil
+}
+
+// fates is what became of articles, as the bus knows it.
+type fates struct{ node *jet.Node }
+
+// Decided implements retag.Fates.
+func (f fates) Decided(ctx context.Context) (uint64, error) {
+	return f.node.Settled(ctx, pipeline.StreamArticles, stageAlerts)
+}
+
+// SetAside implements retag.Fates.
+func (f fates) SetAside(ctx context.Context) (keys []string, err error) {
+	for after := ""; ; {
+		letters, next, err := f.node.DeadLetters(ctx, after, 1000, "", "")
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range letters {
+			if d.Stream == pipeline.StreamArticles && strings.HasPrefix(d.Stage, shards.StagePrefix) && !slices.Contains(keys, d.Key) {
+				keys = append(keys, d.Key)
+			}
+		}
+		if next == "" {
+			return keys, nil
+		}
+		after = next
+	}
 }
 
 // runRetag keeps the mentions of all articles those of the entities, in one

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/newswatch/newswatch/cmd/internal/shards"
+	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/web"
 )
@@ -70,10 +72,17 @@ func (a *App) openCorpus(ctx context.Context) error {
 	return err
 }
 
-// indexStatus sums up the shards, each by its replica that has most.
+// indexStatus sums up the shards, each by its replica that has most. What is
+// wrong with any replica is told.
 func indexStatus(n pipeline.Shards, replicas []shards.Replica) web.IndexStatus {
 	var st web.IndexStatus
 	var lacking uint64 // where the first shard that lacks articles has come to
+	live := 0
+	for _, r := range replicas {
+		if r.Live() {
+			live++
+		}
+	}
 	for shard := range n.Count() {
 		s := web.ShardStatus{Shard: shard, Replicas: []web.ReplicaStatus{}}
 		var best shards.Replica
@@ -85,14 +94,23 @@ func indexStatus(n pipeline.Shards, replicas []shards.Replica) web.IndexStatus {
 				Replica: r.Replica, Node: r.Node, State: r.State, Documents: uint64(r.Documents), Bytes: uint64(r.Bytes),
 				Seq: r.Seq, Lag: r.Lag, Note: r.Note, Updated: r.Updated,
 			})
-			if r.Live() && (!best.Live() || r.Documents > best.Documents) {
+			if !r.Live() {
+				continue
+			}
+			if !best.Live() || r.Documents > best.Documents {
 				best = r
 			}
+			of := ""
+			if live > 1 {
+				of = fmt.Sprintf(" of shard %d on %s", shard, r.Node)
+			}
+			addHealth(&st, of, r.Health)
 		}
 		st.Shards = append(st.Shards, s)
 		st.Documents += uint64(best.Documents)
 		st.Bytes += uint64(best.Bytes)
 		st.Partitions += best.Partitions
+		st.Outdated += best.Health.Outdated
 		st.Seq = max(st.Seq, best.Seq)
 		if best.Lag > 0 && (lacking == 0 || best.Seq < lacking) {
 			lacking = max(best.Seq, 1)
@@ -102,4 +120,27 @@ func indexStatus(n pipeline.Shards, replicas []shards.Replica) web.IndexStatus {
 		st.Seq = lacking
 	}
 	return st
+}
+
+// addHealth adds what is wrong with a replica; of says which one it is.
+func addHealth(st *web.IndexStatus, of string, h shards.Health) {
+	if h.Stopped != "" && st.Stopped == "" {
+		st.Stopped = h.Stopped
+		if of != "" {
+			st.Stopped = "the copy" + of + ": " + h.Stopped
+		}
+	}
+	for _, f := range h.Failing {
+		name, why, _ := strings.Cut(f, ": ")
+		st.Failing = append(st.Failing, name+of+": "+why)
+	}
+	for _, r := range h.Recoveries {
+		st.Recoveries = append(st.Recoveries, web.IndexRecovery{
+			Partition: r.Partition + of, Found: r.Found, Damage: r.Damage, Running: r.State == index.RecoveryRunning,
+			Recovered: r.Own, Stream: r.Stream, Lost: r.Lost, LostFrom: r.LostFrom, LostTo: r.LostTo, Folder: r.Folder,
+		})
+	}
+	if st.Retention == nil {
+		st.Retention = h.Retention
+	}
 }

@@ -47,8 +47,12 @@ func (a *App) openWeb(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		deps.Reextract = reextractor{kv}
+		deps.Reextract = reextractor(kv)
+		deps.Reindex = reindexer(kv)
 		deps.Backup = a.Backup
+		if a.index != nil {
+			deps.Retention = a.index
+		}
 		deps.Retag = retagDesk{retag.NewDesk(kv), a.catalog}
 		deps.Loader = loader{a.node, a.published()}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {

@@ -239,7 +239,15 @@ func feeds(st web.Status) Check {
 }
 
 func index(st web.Status) Check {
-	return Check{"index", Good, fmt.Sprintf("%d articles, %.1f MB, %d partitions", st.Index.Documents, float64(st.Index.Bytes)/1e6, st.Index.Partitions), ""}
+	c := Check{"index", Good, fmt.Sprintf("%d articles, %.1f MB, %d partitions", st.Index.Documents, float64(st.Index.Bytes)/1e6, st.Index.Partitions), ""}
+	if notes := st.Index.Notes(); len(notes) > 0 {
+		c.Verdict, c.Advice = Warn, "see RELIABILITY.md for what each means"
+		c.Detail += ": " + strings.Join(notes, " ")
+	}
+	if st.Index.Stopped != "" {
+		c.Verdict, c.Advice = Bad, "make room on the disk: writing then goes on by itself"
+	}
+	return c
 }
 
 // shards finds shards that nobody answers for, and replicas that are not what

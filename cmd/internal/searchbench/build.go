@@ -42,10 +42,30 @@ func OpenIndex(log *slog.Logger, dir string) (*index.Index, error) {
 	return index.Open(log, prometheus.NewRegistry(), index.Config{Dir: dir})
 }
 
-// Build writes n articles of the corpus into the index as the bus would: in
+// An Engine is what is measured: the index, or something in its place.
+type Engine interface {
+	// Write takes up a batch and calls done when it is durable.
+	Write(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error))
+	// Search answers a request, or says [ErrCannot].
+	Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error)
+	// Bytes is what it takes on disk.
+	Bytes() int64
+}
+
+// ErrCannot is the answer of an Engine to what it has no way to do.
+var ErrCannot = errors.New("not possible with this engine")
+
+type newswatch struct{ *index.Index }
+
+func (n newswatch) Bytes() int64 { return n.Stats().Bytes }
+
+// Newswatch is the index as an Engine.
+func Newswatch(ix *index.Index) Engine { return newswatch{ix} }
+
+// Build writes n articles of the corpus into the engine as the bus would: in
 // batches, in the order they are published in, each acknowledged when it is
 // durable. It says now and then on progress how far it is.
-func Build(ctx context.Context, ix *index.Index, c *Corpus, n int, progress io.Writer) (Built, error) {
+func Build(ctx context.Context, e Engine, c *Corpus, n int, progress io.Writer) (Built, error) {
 	b := Built{Docs: n}
 	stop := watchMemory(&b.PeakRSS)
 	defer stop()
@@ -66,7 +86,7 @@ func Build(ctx context.Context, ix *index.Index, c *Corpus, n int, progress io.W
 		}
 		making += threadTime() - m
 		done := make(chan error, 1)
-		ix.Write(ctx, batch, func(err error) { done <- err })
+		e.Write(ctx, batch, func(err error) { done <- err })
 		g.Go(func() error { return <-done })
 		if time.Since(said) > 10*time.Second {
 			said = time.Now()
@@ -78,7 +98,7 @@ func Build(ctx context.Context, ix *index.Index, c *Corpus, n int, progress io.W
 	}
 	b.WallS = time.Since(start).Seconds()
 	b.CPUS = (cpuTime() - cpu - making).Seconds()
-	b.DiskBytes = ix.Stats().Bytes
+	b.DiskBytes = e.Bytes()
 	return b, nil
 }
 

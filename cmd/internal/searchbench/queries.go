@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -67,6 +66,12 @@ func shapes() []shape {
 		{"two terms, by relevance", func(w *words) pipeline.SearchRequest {
 			return pipeline.SearchRequest{Query: w.row(1) + " " + w.row(1), Sort: pipeline.SortRelevance}
 		}},
+		{"any term, copies folded, timeline", func(w *words) pipeline.SearchRequest {
+			return pipeline.SearchRequest{Query: w.row(1), Collapse: "copies", Timeline: true}
+		}},
+		{"any term, stories folded, by hours", func(w *words) pipeline.SearchRequest {
+			return pipeline.SearchRequest{Query: w.row(1), Collapse: "stories", Timeline: true, Interval: "hour"}
+		}},
 	}
 }
 
@@ -109,9 +114,11 @@ func (w *words) prefix() string {
 
 func (w *words) entity() string { return fmt.Sprintf("entity:entity%d", few(w.Rand, entities)) }
 
-// Queries times each shape: its variants, each as often as rounds says.
-func Queries(ctx context.Context, ix *index.Index, corpus *Corpus, n, rounds int, progress io.Writer) ([]Timed, error) {
+// Queries times each shape: its variants, each as often as rounds says. A shape
+// that the engine can't do is left out.
+func Queries(ctx context.Context, e Engine, corpus *Corpus, n, rounds int, progress io.Writer) ([]Timed, error) {
 	var all []Timed
+shapes:
 	for i, sh := range shapes() {
 		w := &words{rand.New(rand.NewPCG(11, uint64(i))), corpus, n}
 		reqs := make([]pipeline.SearchRequest, variants)
@@ -124,7 +131,10 @@ func Queries(ctx context.Context, ix *index.Index, corpus *Corpus, n, rounds int
 		for range rounds {
 			for _, req := range reqs {
 				start := time.Now()
-				res, err := ix.Search(ctx, req)
+				res, err := e.Search(ctx, req)
+				if errors.Is(err, ErrCannot) {
+					continue shapes
+				}
 				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 					return all, fmt.Errorf("%s: %q: %w", sh.name, req.Query, err)
 				}
@@ -143,6 +153,15 @@ func Queries(ctx context.Context, ix *index.Index, corpus *Corpus, n, rounds int
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// Shapes are the names of the shapes, in order.
+func Shapes() []string {
+	var names []string
+	for _, s := range shapes() {
+		names = append(names, s.name)
+	}
+	return names
 }
 
 // Table writes what was measured as Markdown.

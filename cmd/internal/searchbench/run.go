@@ -55,20 +55,28 @@ func runOne(ctx context.Context, log *slog.Logger, o Options, corpus *Corpus, n 
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(parent)) }()
 	}
-	dir := filepath.Join(parent, strconv.Itoa(n))
-	if r.Built, err = kept(dir); errors.Is(err, fs.ErrNotExist) {
-		r.Built, err = build(ctx, log, corpus, n, dir, o.Progress)
-	}
+	dir, built, err := Prepare(ctx, log, corpus, n, parent, o.Progress)
 	if err != nil {
 		return r, err
 	}
+	r.Built = built
 	ix, err := OpenIndex(log, dir)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, ix.Close()) }()
-	r.Queries, err = Queries(ctx, ix, corpus, n, o.Rounds, o.Progress)
+	r.Queries, err = Queries(ctx, Newswatch(ix), corpus, n, o.Rounds, o.Progress)
 	return r, err
+}
+
+// Prepare is the folder, below the parent, of the index of n articles, which is
+// made unless it is there.
+func Prepare(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, parent string, progress io.Writer) (dir string, b Built, err error) {
+	dir = filepath.Join(parent, strconv.Itoa(n))
+	if b, err = kept(dir); errors.Is(err, fs.ErrNotExist) {
+		b, err = build(ctx, log, corpus, n, dir, progress)
+	}
+	return dir, b, err
 }
 
 // kept is what a kept index took; fs.ErrNotExist: there is none that is whole.
@@ -88,7 +96,7 @@ func build(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, dir str
 	if ix, err = OpenIndex(log, dir); err != nil {
 		return b, err
 	}
-	b, err = Build(ctx, ix, corpus, n, progress)
+	b, err = Build(ctx, Newswatch(ix), corpus, n, progress)
 	if err = errors.Join(err, ix.Close()); err != nil {
 		return b, err
 	}

@@ -173,6 +173,24 @@ func (h *Holder) Indexes() map[int]*index.Index {
 	return out
 }
 
+// Each calls fn with every shard that this process is to have, one after the
+// other, when its copy is there, until ctx is done or fn fails.
+func (h *Holder) Each(ctx context.Context, fn func(shard int, ix *index.Index) error) error {
+	for _, r := range h.copies {
+		for r.index() == nil {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(beatEvery):
+			}
+		}
+		if err := fn(r.shard, r.index()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Run feeds the copies, and offers them to others, until ctx is done.
 func (h *Holder) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -211,17 +229,41 @@ func (r *replica) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// feed writes the shard's part of the articles stream into the copy.
+// feed writes the shard's part of the articles stream into the copy. What the
+// copy comes to lack while it runs, as when a damage is found, it is handed again
+// when its consumer begins anew.
 func (r *replica) feed(ctx context.Context) error {
 	ix := r.index()
-	return pipeline.Sink[pipeline.Article]{
+	sink := pipeline.Sink[pipeline.Article]{
 		Name:      r.consumer(),
 		In:        pipeline.Articles,
 		Filter:    r.h.opts.Shards.Filter(r.shard),
 		Exclusive: true,
-		From:      ix.From,
 		Write:     ix.Write,
-	}.Run(ctx, r.h.node)
+	}
+	for ctx.Err() == nil {
+		running, stop := context.WithCancel(ctx)
+		asked := make(chan struct{})
+		sink.From = sync.OnceValue(func() uint64 { defer close(asked); return ix.From() })
+		go func() {
+			defer stop()
+			select {
+			case <-asked:
+			case <-running.Done():
+				return
+			}
+			select {
+			case <-ix.Behind():
+			case <-running.Done():
+			}
+		}()
+		err := sink.Run(running, r.h.node)
+		stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *replica) consumer() string { return consumer(r.h.opts.Shards, r.shard, r.h.opts.Replica) }
@@ -306,6 +348,7 @@ func (r *replica) status() Replica {
 	}
 	st := ix.Stats()
 	s.Documents, s.Bytes, s.Partitions, s.Seq = st.Documents, st.Bytes, len(st.Partitions), st.Seq
+	s.Health = health(ix, st)
 	if lost.real(s) {
 		s.Note = lost.text
 	}

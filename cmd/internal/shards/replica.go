@@ -38,6 +38,7 @@ type Replica struct {
 	Lag        uint64    `json:"lag"`            // articles of its shard in the stream that it lacks
 	Note       string    `json:"note,omitempty"` // what is to be known of it: how far a copy is, what it lacks for good
 	Updated    time.Time `json:"updated"`        // by its own clock
+	Health     Health    `json:"health"`
 }
 
 // Live reports whether the replica can be asked.

@@ -102,10 +102,13 @@ var folderForm = regexp.MustCompile(`^shard-\d{1,2}$`)
 // IsFolder says whether a name may be that of a shard's folder.
 func IsFolder(name string) bool { return folderForm.MatchString(name) }
 
+// StagePrefix begins the names of the stages that feed copies.
+const StagePrefix = "index-"
+
 // consumer names the durable consumer of a replica.
 func consumer(n pipeline.Shards, shard int, replica string) string {
 	if n.Count() == 1 {
-		return "index-" + replica
+		return StagePrefix + replica
 	}
-	return "index-" + replica + "-" + strconv.Itoa(shard)
+	return StagePrefix + replica + "-" + strconv.Itoa(shard)
 }

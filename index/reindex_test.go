@@ -1,0 +1,378 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// age makes the partitions look as if a program with another mapping had made
+// them.
+func age(ix *Index) {
+	for _, p := range ix.list() {
+		p.mu.Lock()
+		p.made.Mapping = mappingVersion - 1
+		p.mu.Unlock()
+	}
+}
+
+// Reindexing makes every partition anew that is of an older mapping, and
+// nothing that is written, changed or deleted meanwhile is lost or comes back.
+func TestReindex(t *testing.T) {
+	dir := t.TempDir()
+	stream := months(120)
+	ix := openTest(t, dir)
+	ix.From()
+	for part := range slices.Chunk(stream, 30) {
+		put(t, ix, part)
+	}
+	sealAll(t, ix)
+	age(ix)
+	if n := ix.Stats().Outdated; n != 3 {
+		t.Fatalf("%d partitions of an older mapping, want 3", n)
+	}
+	gone := stream[45].Value // has no later revision
+	var steps []ReindexProgress
+	step := 0
+	err := ix.Reindex(context.Background(), time.Time{}, func(p ReindexProgress) {
+		steps = append(steps, p)
+		step++
+		switch { // in the midst of it
+		case step == 2:
+			for i := range 3 {
+				late := pipeline.Stored[pipeline.Article]{Value: article(900+i, when.AddDate(0, -i, 0), "late", "text"), Seq: uint64(500 + i)}
+				stream = append(stream, late)
+				put(t, ix, stream[len(stream)-1:])
+			}
+		case step == 3:
+			if err := ix.Delete(context.Background(), []string{gone.ID}); err != nil {
+				t.Error(err)
+			}
+		}
+		if res := find(t, ix, pipeline.SearchRequest{Limit: 1}); res.Total < 80 || len(res.Warnings) > 0 {
+			t.Errorf("while reindexing: %d found, %v", res.Total, res.Warnings)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream = slices.DeleteFunc(stream, func(s pipeline.Stored[pipeline.Article]) bool { return s.Value.Key == gone.Key })
+	last := steps[len(steps)-1]
+	if last.Partitions != 3 || last.PartitionsDone != 3 || last.DocumentsDone < 80 || last.Partition != "" {
+		t.Errorf("last progress %+v", last)
+	}
+	var order []string
+	for _, s := range steps {
+		if s.Partition != "" && !slices.Contains(order, s.Partition) {
+			order = append(order, s.Partition)
+		}
+	}
+	if diff := gocmp.Diff([]string{"2015-12", "2015-11", "2015-10"}, order); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	check := func(ix *Index) {
+		t.Helper()
+		if cost := missing(t, ix, stream); cost != (toll{}) {
+			t.Errorf("%+v", cost)
+		}
+		if _, err := ix.Article(context.Background(), gone.ID); !errors.Is(err, pipeline.ErrNotFound) {
+			t.Errorf("a deleted article came back: %v", err)
+		}
+		if n := ix.Stats().Outdated; n != 0 {
+			t.Errorf("%d partitions of an older mapping, want none", n)
+		}
+	}
+	check(ix)
+	if err := ix.Reindex(context.Background(), time.Time{}, func(p ReindexProgress) {
+		if p.Partitions != 0 {
+			t.Errorf("reindexed again: %+v", p)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ix = openTest(t, dir)
+	if from := ix.From(); from != 0 {
+		t.Errorf("From() = %d, want 0", from)
+	}
+	check(ix)
+}
+
+// A reindexing that was ended goes on at the partition it was at.
+func TestReindexGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	stream := months(90)
+	ix := openTest(t, dir)
+	put(t, ix, stream)
+	asked := when.Add(time.Second) // all were made at when
+	ix.now = func() time.Time { return when.Add(time.Minute) }
+	for _, p := range ix.list() {
+		p.clock = ix.now
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	err := ix.Reindex(ctx, asked, func(p ReindexProgress) {
+		if p.PartitionsDone == 1 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("Reindex = %v, want it cancelled", err)
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.*")); len(left) != 1 { // the checkpoint
+		t.Errorf("left behind: %v", left)
+	}
+	ix = openTest(t, dir)
+	ix.now = func() time.Time { return when.Add(time.Minute) }
+	var first ReindexProgress
+	if err := ix.Reindex(context.Background(), asked, func(p ReindexProgress) {
+		if first.Partitions == 0 {
+			first = p
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if first.Partitions != 2 || first.Partition != "2015-11" {
+		t.Errorf("went on with %+v, want two partitions from 2015-11 on", first)
+	}
+	if cost := missing(t, ix, stream); cost != (toll{}) {
+		t.Errorf("%+v", cost)
+	}
+}
+
+// A reindexing for which there is no room does not begin, and one that meets
+// damage has it mended, and says what it cost.
+func TestReindexMeets(t *testing.T) {
+	var free atomic.Int64
+	free.Store(1 << 40)
+	space := func(string) (int64, int64, error) { return free.Load(), 1 << 40, nil }
+	ix := openWith(t, unmerged(Config{Dir: t.TempDir(), space: space, MinFree: -1}))
+	put(t, ix, months(90))
+	age(ix)
+	free.Store(100 << 10)
+	if err := ix.Reindex(context.Background(), time.Time{}, nil); !errors.Is(err, errNoRoom) {
+		t.Errorf("Reindex on a full disk = %v, want errNoRoom", err)
+	}
+	free.Store(1 << 40)
+	if err := segmentsOf(1, zeroed(5))(ix.cfg.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := ix.Reindex(context.Background(), time.Time{}, nil); err != nil {
+		t.Error(err)
+	}
+	s := ix.Stats()
+	if s.Outdated != 0 || len(s.Recoveries) != 1 || s.Recoveries[0].Unread == 0 {
+		t.Errorf("%d partitions of an older mapping, recoveries %+v", s.Outdated, s.Recoveries)
+	}
+	if len(s.Recoveries) > 0 && s.Recoveries[0].AskedFrom == 0 {
+		t.Error("what can't be read is not asked for")
+	}
+}
+
+// Whatever comes in whatever order and however often, with changed texts and moved
+// ids, and whatever else happens meanwhile: each key has one document, its newest.
+func TestOneDocumentPerKey(t *testing.T) {
+	for seed := range uint64(*seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newWorld(t, seed)
+			for range 40 {
+				w.step(t)
+			}
+			w.settle(t)
+			w.check(t)
+			if err := w.ix.Close(); err != nil {
+				t.Fatal(err)
+			}
+			w.ix = openTest(t, w.dir)
+			w.check(t)
+		})
+	}
+}
+
+// A world is an index, the stream that feeds it, and what must be in it.
+type world struct {
+	rng    *rand.Rand
+	dir    string
+	ix     *Index
+	clock  time.Time
+	stream []pipeline.Stored[pipeline.Article]
+	state  map[string]pipeline.Article // by key, newest
+	gone   map[string]uint64           // deleted keys → sequence up to which nothing must come again
+	waits  []waiting
+	did    []string
+}
+
+// A waiting is a batch handed in that has no answer yet.
+type waiting struct {
+	batch []pipeline.Stored[pipeline.Article]
+	done  <-chan error
+}
+
+const worldKeys = 25
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		rng: rand.New(rand.NewPCG(seed, 77)), dir: t.TempDir(), clock: when,
+		state: make(map[string]pipeline.Article), gone: make(map[string]uint64),
+	}
+	w.open(t)
+	return w
+}
+
+func (w *world) open(t *testing.T) {
+	w.ix = openTest(t, w.dir)
+	w.ix.now = func() time.Time { w.clock = w.clock.Add(time.Second); return w.clock }
+	if from := w.ix.From(); from > 0 && len(w.stream) > 0 {
+		w.hand(w.stream[min(int(from)-1, len(w.stream)):])
+	}
+}
+
+// hand hands in messages in random batches. What was deleted comes again only by
+// a new message, as where a stream has the latest of each subject.
+func (w *world) hand(messages []pipeline.Stored[pipeline.Article]) {
+	messages = slices.DeleteFunc(slices.Clone(messages), func(s pipeline.Stored[pipeline.Article]) bool { return s.Seq <= w.gone[s.Value.Key] })
+	w.rng.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	for len(messages) > 0 {
+		n := min(1+w.rng.IntN(9), len(messages))
+		w.waits = append(w.waits, waiting{messages[:n], write(w.ix, messages[:n])})
+		messages = messages[n:]
+	}
+}
+
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	for len(w.waits) > 0 {
+		wait := w.waits[0]
+		w.waits = w.waits[1:]
+		var later *pipeline.LaterError
+		switch err := <-wait.done; {
+		case errors.As(err, &later): // Bleve met the damage before the scrub: handed in again, as by the bus
+			time.Sleep(20 * time.Millisecond)
+			w.waits = append(w.waits, waiting{wait.batch, write(w.ix, wait.batch)})
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+}
+
+// change is a new message about an article: new, revised, dated otherwise, in
+// another story, tagged otherwise.
+func (w *world) change() pipeline.Stored[pipeline.Article] {
+	n, seq := w.rng.IntN(worldKeys), uint64(len(w.stream)+1)
+	fresh := article(n, when.AddDate(0, -w.rng.IntN(3), 0), "t", fmt.Sprint("first ", seq))
+	a, known := w.state[fresh.Key]
+	switch what := w.rng.IntN(5); {
+	case !known:
+		a = fresh
+	case what == 0: // another date, and so another id
+		fresh.Revision = a.Revision + w.rng.IntN(2)
+		a = fresh
+	case what == 1:
+		a.Revision++
+		a.Text = fmt.Sprint("revised ", seq)
+	case what == 2:
+		a.Story = fmt.Sprint("story", seq)
+	default:
+		a.Mentions = []pipeline.Mention{{Entity: fmt.Sprint("entity", seq), Name: "x"}}
+	}
+	s := pipeline.Stored[pipeline.Article]{Value: a, Seq: seq}
+	w.stream = append(w.stream, s)
+	w.state[a.Key] = a
+	return s
+}
+
+func (w *world) step(t *testing.T) {
+	t.Helper()
+	what := w.rng.IntN(12)
+	w.did = append(w.did, fmt.Sprint(what))
+	switch {
+	case what < 5:
+		var fresh []pipeline.Stored[pipeline.Article]
+		for range 1 + w.rng.IntN(8) {
+			fresh = append(fresh, w.change())
+		}
+		w.hand(fresh)
+	case what == 5: // a replay, of any part
+		if len(w.stream) > 0 {
+			from := w.rng.IntN(len(w.stream))
+			w.hand(w.stream[from:min(len(w.stream), from+20)])
+		}
+	case what == 6:
+		w.settle(t)
+		for key, a := range w.state {
+			if err := w.ix.Delete(context.Background(), []string{a.ID}); err != nil {
+				t.Fatal(err)
+			}
+			w.gone[key] = uint64(len(w.stream))
+			delete(w.state, key)
+			break
+		}
+	case what == 7:
+		w.clock = w.clock.AddDate(0, 0, 20)
+		if _, err := w.ix.sealNext(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	case what <= 9:
+		if err := w.ix.Reindex(context.Background(), w.ix.now(), func(ReindexProgress) {
+			if w.rng.IntN(2) == 0 {
+				w.hand([]pipeline.Stored[pipeline.Article]{w.change()})
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	case what == 10:
+		w.settle(t)
+		if err := w.ix.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.open(t)
+	default: // damage, mended from what is there
+		w.settle(t)
+		if len(files(w.dir, "store/*.zap")) > 0 {
+			if err := segmentsOf(1, zeroed(70))(w.dir); err != nil {
+				t.Fatal(err)
+			}
+			w.ix.scrub(context.Background())
+			select {
+			case <-w.ix.Behind():
+				w.hand(w.stream[w.ix.From()-1:])
+			default:
+			}
+		}
+	}
+}
+
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	if n := w.ix.Stats().Documents; n != len(w.state) {
+		t.Errorf("%d documents for %d keys after %v", n, len(w.state), w.did)
+	}
+	for key, want := range w.state {
+		got, err := w.ix.ByKey(context.Background(), key)
+		if err != nil {
+			t.Errorf("%s: %v after %v", key, err, w.did)
+			continue
+		}
+		want.Indexed = got.Indexed
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s after %v (-want +got):\n%s", key, w.did, diff)
+		}
+		if res := find(t, w.ix, pipeline.SearchRequest{Query: "key:" + key}); res.Total != 1 || res.Hits[0].ID != want.ID {
+			t.Errorf("%s: %d documents, want one, %s, after %v", key, res.Total, want.ID, w.did)
+		}
+	}
+}

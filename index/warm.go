@@ -1,0 +1,65 @@
+package index
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	warmInterval = time.Second      // how often new segments are looked for
+	warmAgain    = 10 * time.Minute // after which one that failed is tried again
+)
+
+// warm works out ahead what most searches need of a segment, newest partition
+// first, so that the first search after a start or a merge need not wait.
+func (ix *Index) warm(ctx context.Context) {
+	tick := time.NewTicker(warmInterval)
+	defer tick.Stop()
+	failed := make(map[*partition]time.Time)
+	for {
+		for _, p := range ix.list() {
+			if time.Since(failed[p]) < warmAgain {
+				continue
+			}
+			delete(failed, p)
+			if err := ix.warmPartition(ctx, p); err != nil {
+				failed[p] = time.Now() // who searches is told of it
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (ix *Index) warmPartition(ctx context.Context, p *partition) error {
+	v := &view{p: p, keeper: ix.keeper}
+	return v.guard(func() error {
+		if err := v.open(); err != nil {
+			return err
+		}
+		defer v.close()
+		for _, s := range v.segments {
+			// What is kept for searches that were is worth more.
+			if ctx.Err() != nil || !ix.keeper.hasRoom() {
+				return nil
+			}
+			if _, err := s.clock(); err != nil {
+				return err
+			}
+			if _, err := s.groups(collapseCopies); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// hasRoom says whether a quarter is free.
+func (k *keeper) hasRoom() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.bytes < k.max*3/4
+}
