@@ -41,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, method := range []string{
 		MethodItem, MethodFeed, MethodSummary, wayKnown,
-		readable.MethodBlocks, readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodRules, readable.MethodNone,
+		readable.MethodBlocks, readable.MethodVote, readable.MethodReadability, readable.MethodParagraphs, readable.MethodJSONLD, readable.MethodRules, readable.MethodNone,
 	} {
 		m.total.WithLabelValues(method)
 	}

@@ -70,8 +70,8 @@ func (s YieldStats) poor() float64 {
 
 // Yields is the stage that follows the yield of each source over the articles,
 // and tells of one that collapses: a page was redesigned, a wall was put up,
-// the rules no longer fit. It owns the keys yield.* of its store, and runs once
-// at a time. A spell is told of once: it is stored before it is told.
+// the rules no longer fit. It owns the keys yield.* and yields.* of its store, and runs
+// once at a time. A spell is told of once: it is stored before it is told.
 type Yields struct {
 	log       *slog.Logger
 	store     Store
@@ -82,6 +82,10 @@ type Yields struct {
 	mu      sync.Mutex
 	listed  map[string]bool // sources of the catalog; nil: not known, all are followed
 	sources map[string]*yield
+
+	spells        map[string]Collapse // the list that is stored of those that have collapsed; nil: not read yet
+	spellsRev     uint64
+	spellsChanged bool
 }
 
 // A yield is what is remembered of a source.
@@ -152,6 +156,7 @@ func (y *Yields) Reset() {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	clear(y.sources)
+	y.spells, y.spellsChanged = nil, false
 	y.collapsed.Set(0)
 }
 
@@ -228,6 +233,11 @@ func (y *Yields) source(ctx context.Context, id string) (*yield, error) {
 			s.yieldRecord = yieldRecord{Source: id}
 		}
 		s.rev = e.Revision
+	}
+	if s.Spell != nil {
+		if err := y.list(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	y.sources[id] = s
 	y.count()
@@ -397,7 +407,7 @@ func (y *Yields) save(ctx context.Context, s *yield) error {
 		return fmt.Errorf("save yield of %s: %w", s.Source, err)
 	}
 	s.rev, s.changed = rev, false
-	return nil
+	return y.list(ctx, s)
 }
 
 // Save stores what has changed. A source that another process has stored since
@@ -414,7 +424,7 @@ func (y *Yields) Save(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, y.saveSpells(ctx))...)
 }
 
 // Run saves what has changed from time to time, until ctx is done.

@@ -134,6 +134,10 @@ func TestYieldSpell(t *testing.T) {
 	if diff := cmp.Diff(wantYield, y); err != nil || diff != "" {
 		t.Errorf("%v, yield (-want +got):\n%s", err, diff)
 	}
+	wantList := map[string]Collapse{"post": {Reason: want[0].Reason, Since: want[0].Since, LastGood: lastGood}}
+	if list, err := Collapsed(t.Context(), kv); err != nil || cmp.Diff(wantList, list) != "" {
+		t.Errorf("%v, the list of those that have collapsed (-want +got):\n%s", err, cmp.Diff(wantList, list))
+	}
 	r.pages(t, 30, 3, "short")
 	if len(r.events) > 0 {
 		t.Errorf("told again after the restart: %s", r.kinds())
@@ -144,6 +148,9 @@ func TestYieldSpell(t *testing.T) {
 	}
 	if y, err := YieldOf(t.Context(), kv, "post"); err != nil || y.Collapsed {
 		t.Errorf("after the recovery: %+v, %v", y, err)
+	}
+	if list, err := Collapsed(t.Context(), kv); err != nil || len(list) > 0 {
+		t.Errorf("listed after the recovery: %+v, %v", list, err)
 	}
 	r.pages(t, 20, 3, "short")
 	if r.kinds() != "recovered collapsed" || r.events[1].Since.Equal(want[0].Since) {
@@ -330,3 +337,37 @@ func (h *held) Update(_ context.Context, key string, value []byte, revision uint
 
 func (h *held) Delete(context.Context, string) error                    { return errors.ErrUnsupported }
 func (h *held) Watch(context.Context, func(pipeline.Entry) error) error { return errors.ErrUnsupported }
+
+// The list of those that have collapsed is made anew where it is broken or was
+// stored by another process, and holds no source that is followed no more.
+func TestYieldList(t *testing.T) {
+	kv, stop := openBucket(t, t.TempDir())
+	defer stop()
+	r := newYields(t, kv)
+	r.pages(t, 70, 400, "")
+	r.pages(t, 20, 3, "short")
+	if list, err := Collapsed(t.Context(), kv); err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	e, err := kv.Get(t.Context(), collapsedKey)
+	if err == nil {
+		_, err = kv.Update(t.Context(), collapsedKey, []byte("{"), e.Revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := r.n
+	r = newYields(t, kv) // as after a restart
+	r.n = n
+	r.page(t, 3, "short")
+	if list, err := Collapsed(t.Context(), kv); err != nil || len(list) != 1 {
+		t.Errorf("after a broken list: %+v, %v", list, err)
+	}
+	r.SetSources([]catalog.Source{{ID: "other"}})
+	if err := r.Save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := Collapsed(t.Context(), kv); err != nil || len(list) > 0 {
+		t.Errorf("after the source was deleted: %+v, %v", list, err)
+	}
+}

@@ -23,12 +23,8 @@ const maxObject = 1 << 20
 
 func (s *Server) routeCatalog() {
 	// The command line's get, put and delete, and whoever keeps a catalog.
-	routeKind(s, kindRoutes[catalog.Source]{
-		kind: catalog.KindSource, one: "source", many: "sources",
-		all:     func(c *catalog.Catalog) []catalog.Source { return c.Sources },
-		id:      func(o *catalog.Source) string { return o.ID },
-		version: func(o *catalog.Source) string { return o.Version },
-	})
+	routeKind(s, sourceRoutes)
+	s.routeSources()
 	routeKind(s, entityRoutes)
 	routeKind(s, kindRoutes[catalog.Watch]{
 		kind: catalog.KindWatch, one: "watch", many: "watches",
@@ -75,13 +71,14 @@ type putInput[T any] struct {
 }
 
 func routeKind[T any](s *Server, k kindRoutes[T]) {
-	huma.Register(s.api, op(http.MethodGet, "/"+k.many, "list-"+k.many, "catalog", "List "+k.many+" by id"),
-		func(_ context.Context, in *listInput) (*listOutput[T], error) {
+	if k.kind != catalog.KindSource { // which are asked for by how they do, too: routeSources
+		huma.Register(s.api, k.listOp(), func(_ context.Context, in *listInput) (*listOutput[T], error) {
 			if s.deps.Catalog == nil {
 				return nil, notHere("Catalog")
 			}
-			return k.page(s.deps.Catalog.Snapshot(), in)
+			return k.page(k.all(s.deps.Catalog.Snapshot()), in)
 		})
+	}
 	huma.Register(s.api, op(http.MethodGet, "/"+k.many+"/{id}", "get-"+k.one, "catalog", "One "+k.one),
 		func(_ context.Context, in *idInput) (*objectOutput[T], error) {
 			if s.deps.Catalog == nil {
@@ -121,6 +118,10 @@ var entityRoutes = kindRoutes[catalog.Entity]{
 	version: func(o *catalog.Entity) string { return o.Version },
 }
 
+func (k kindRoutes[T]) listOp() huma.Operation {
+	return op(http.MethodGet, "/"+k.many, "list-"+k.many, "catalog", "List "+k.many+" by id")
+}
+
 func (k kindRoutes[T]) putOp() huma.Operation {
 	put := op(http.MethodPut, "/"+k.many+"/{id}", "put-"+k.one, "catalog", "Add or change a "+k.one)
 	put.Responses = map[string]*huma.Response{"201": {Description: "Created: it was not there before"}}
@@ -145,8 +146,7 @@ func (k kindRoutes[T]) after(all []T, id string) int {
 
 // page is a page of the list. The cursor is the last id of the page before, so
 // paging is stable whatever is added or deleted meanwhile.
-func (k kindRoutes[T]) page(c *catalog.Catalog, in *listInput) (*listOutput[T], error) {
-	all := k.all(c)
+func (k kindRoutes[T]) page(all []T, in *listInput) (*listOutput[T], error) {
 	if in.Cursor != "" {
 		last, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 		if err != nil {

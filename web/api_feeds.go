@@ -71,6 +71,9 @@ type discoverInput struct {
 	Body struct {
 		URL          string `json:"url" minLength:"1" maxLength:"2000" doc:"A feed, or a page of a site; without a scheme https is tried first."`
 		AllowPrivate bool   `json:"allow_private,omitempty" doc:"It may be on a private network."`
+		HTTP1        bool   `json:"http1,omitempty" doc:"It is asked without HTTP/2."`
+		UserAgent    string `json:"user_agent,omitempty" doc:"It is asked under this User-Agent."`
+		Proxy        string `json:"proxy,omitempty" doc:"It is asked through this proxy."`
 	}
 }
 
@@ -83,7 +86,13 @@ func (s *Server) routeDiscover() {
 			if s.deps.Discover == nil {
 				return nil, notHere("Fetching")
 			}
-			d, err := s.deps.Discover(ctx, in.Body.URL, in.Body.AllowPrivate)
+			src := catalog.Source{
+				ID: "asked", Name: "asked", AllowPrivate: in.Body.AllowPrivate, HTTP1: in.Body.HTTP1, UserAgent: in.Body.UserAgent, Proxy: in.Body.Proxy,
+			}
+			if err := src.Validate(); err != nil {
+				return nil, s.problemOf(ctx, "Discovery", err)
+			}
+			d, err := s.deps.Discover(ctx, in.Body.URL, src)
 			if err != nil {
 				return nil, s.problemOf(ctx, "Discovery", err)
 			}

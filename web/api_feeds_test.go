@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -30,11 +31,11 @@ func post(t *testing.T, h http.Handler, path, body string) *httptest.ResponseRec
 func TestDiscover(t *testing.T) {
 	w := newWorld(t)
 	asked := ""
-	deps := Deps{Catalog: w, Discover: func(_ context.Context, url string, private bool) (Discovery, error) {
+	deps := Deps{Catalog: w, Discover: func(_ context.Context, url string, src catalog.Source) (Discovery, error) {
 		switch asked = url; {
 		case url == "down":
 			return Discovery{}, errors.New("disk on fire")
-		case private:
+		case src.AllowPrivate && src.HTTP1 && src.UserAgent == "Me/1.0" && src.Proxy == "http://proxy:3128":
 			return Discovery{URL: url}, nil
 		}
 		return Discovery{
@@ -56,10 +57,10 @@ func TestDiscover(t *testing.T) {
 	if diff := cmp.Diff([]string{"pacific-wire", ""}, sources); diff != "" {
 		t.Errorf("which sources have them (-want +got):\n%s", diff)
 	}
-	if rec := post(t, s.Handler(), "/api/v1/feeds:discover", `{"url":"x","allow_private":true}`); !strings.Contains(rec.Body.String(), `"feeds":[]`) || !strings.Contains(rec.Body.String(), `"tried":[]`) {
+	if rec := post(t, s.Handler(), "/api/v1/feeds:discover", `{"url":"x","allow_private":true,"http1":true,"user_agent":"Me/1.0","proxy":"http://proxy:3128"}`); !strings.Contains(rec.Body.String(), `"feeds":[]`) || !strings.Contains(rec.Body.String(), `"tried":[]`) {
 		t.Errorf("nothing found: %s, want empty lists", rec.Body)
 	}
-	for body, want := range map[string]int{`{"url":""}`: 422, `{}`: 422, `{"url":"down"}`: 500} {
+	for body, want := range map[string]int{`{"url":""}`: 422, `{}`: 422, `{"url":"down"}`: 500, `{"url":"x","proxy":"http://me:secret@proxy:3128"}`: 422} {
 		if rec := post(t, s.Handler(), "/api/v1/feeds:discover", body); rec.Code != want {
 			t.Errorf("%s: %d, want %d", body, rec.Code, want)
 		}

@@ -47,9 +47,9 @@ type Deps struct {
 	// in the order of the entities. Nil: they are not run.
 	Tests func(entities []catalog.Entity) [][]pipeline.TestFailure
 
-	// Discover finds the feeds of a site; private: it may be on a private
-	// network. Its error is of asking at all, not of the site.
-	Discover func(ctx context.Context, url string, private bool) (Discovery, error)
+	// Discover finds the feeds of a site, which is asked as the source says. Its
+	// error is of asking at all, not of the site.
+	Discover func(ctx context.Context, url string, src catalog.Source) (Discovery, error)
 	Hook     *Hook // nil: nobody calls
 
 	Status func(ctx context.Context) (Status, error)
@@ -114,6 +114,9 @@ type KeptBody struct {
 // that there are none.
 type Yields interface {
 	Yield(ctx context.Context, source string) (YieldStatus, error)
+	// Collapsed is why, in words, of each source whose pages give far less text
+	// than they used to.
+	Collapsed(ctx context.Context) (map[string]string, error)
 }
 
 // Alerts reads the outbox and the history of alerts, newest first.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,11 +16,12 @@ import (
 // sourcesShown is how many sources a page lists.
 const sourcesShown = 100
 
-// noFeeds and unknownFeed are states of our own: of a source without feeds, and
-// of a feed nobody tells of.
+// States of our own: of a source without feeds, of a feed nobody tells of, of a
+// source whose pages give far less text than they used to.
 const (
 	noFeeds     = "no feeds"
 	unknownFeed = "unknown"
+	collapsed   = "collapsed"
 )
 
 type sourcesPage struct {
@@ -53,6 +55,7 @@ type sourceRow struct {
 type foundSource struct {
 	src    *catalog.Source
 	feeds  []FeedStatus // the worst first
+	thin   string       // why its pages give little text; empty: they don't
 	counts map[string]int
 	rank   int
 	name   string // lower case
@@ -60,6 +63,7 @@ type foundSource struct {
 
 type feedCount struct {
 	State, Count string
+	URL          string // where more is said; empty: on the source's page
 	Bad          bool
 }
 
@@ -110,7 +114,7 @@ func (f sourceFilter) admits(src *catalog.Source, states map[string]int) bool {
 
 // stateOrder is the states, what needs a look in front. Those not named come
 // with the unknown ones.
-var stateOrder = []string{FeedFailing, FeedBlocked, FeedGone, FeedQuiet, unknownFeed, FeedHeld, FeedNew, FeedOK, noFeeds}
+var stateOrder = []string{FeedFailing, FeedBlocked, FeedGone, collapsed, FeedQuiet, unknownFeed, FeedHeld, FeedNew, FeedOK, noFeeds}
 
 func stateRank(state string) int {
 	if i := slices.Index(stateOrder, state); i >= 0 {
@@ -137,7 +141,7 @@ func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) {
 		at = n
 	}
 	health, known := s.feedHealth(r, "")
-	page := s.sourcesView(s.deps.Catalog.Snapshot(), readSourceFilter(r.URL.Query()), health, at)
+	page := s.sourcesView(s.deps.Catalog.Snapshot(), readSourceFilter(r.URL.Query()), health, s.collapsedPages(r.Context()), at)
 	page.Known = known
 	if len(page.Rows) == 0 && at > 1 {
 		s.failPage(w, r, http.StatusNotFound, "There is no page "+strconv.Itoa(at)+" of these sources.")
@@ -166,7 +170,37 @@ func (s *Server) feedHealth(r *http.Request, source string) (map[string][]FeedSt
 	return of, true
 }
 
-func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[string][]FeedStatus, at int) sourcesPage {
+// collapsedPages is why the pages of sources give little text, of those that
+// do. Where nobody knows none is marked.
+func (s *Server) collapsedPages(ctx context.Context) map[string]string {
+	if s.deps.Yields == nil {
+		return nil
+	}
+	thin, err := s.deps.Yields.Collapsed(ctx)
+	if err != nil {
+		s.lg.Warn("sources whose pages give little", "error", err)
+		return nil
+	}
+	return thin
+}
+
+// statesOf counts the source's feeds by their state, and a source without any,
+// or with thin pages, as one in a state of its own.
+func statesOf(of []FeedStatus, thin string) map[string]int {
+	counts := make(map[string]int)
+	for _, fd := range of {
+		counts[fd.State]++
+	}
+	if len(of) == 0 {
+		counts[noFeeds] = 1
+	}
+	if thin != "" {
+		counts[collapsed] = 1
+	}
+	return counts
+}
+
+func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[string][]FeedStatus, thin map[string]string, at int) sourcesPage {
 	page := sourcesPage{chrome: s.chrome("sources", "Sources"), Filter: f}
 	langs, countries, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	found := map[string]int{} // feeds by state
@@ -179,25 +213,19 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 			tags[t] = true
 		}
 		of := feedsOf(src, health[src.ID])
-		counts := map[string]int{}
-		for _, fd := range of {
-			counts[fd.State]++
-			states[fd.State] = true
-		}
-		if len(of) == 0 {
-			counts[noFeeds], states[noFeeds] = 1, true
+		counts := statesOf(of, thin[src.ID])
+		one := foundSource{src, of, thin[src.ID], counts, stateRank(noFeeds), strings.ToLower(cmp.Or(src.Name, src.ID))}
+		for state := range counts {
+			states[state] = true
+			one.rank = min(one.rank, stateRank(state))
 		}
 		if !f.admits(src, counts) {
 			continue
 		}
 		for state, n := range counts {
-			if state != noFeeds {
+			if state != noFeeds && state != collapsed {
 				found[state] += n
 			}
-		}
-		one := foundSource{src, of, counts, stateRank(noFeeds), strings.ToLower(cmp.Or(src.Name, src.ID))}
-		if len(of) > 0 {
-			one.rank = stateRank(of[0].State)
 		}
 		all = append(all, one)
 	}
@@ -228,7 +256,12 @@ func (s *Server) sourcesView(c *catalog.Catalog, f sourceFilter, health map[stri
 	if f != (sourceFilter{}) {
 		page.Clear = "/sources"
 	}
-	page.States = choices(f.State, byRank(maps.Keys(states)), func(v string) string { return v })
+	page.States = choices(f.State, byRank(maps.Keys(states)), func(v string) string {
+		if v == collapsed {
+			return "pages collapsed"
+		}
+		return v
+	})
 	page.Langs = choices(f.Lang, slices.Sorted(maps.Keys(langs)), langName)
 	page.Country = choices(f.Country, slices.Sorted(maps.Keys(countries)), countryName)
 	page.Tags = choices(f.Tag, slices.Sorted(maps.Keys(tags)), func(v string) string { return v })
@@ -273,6 +306,9 @@ func (s *Server) sourceRow(one foundSource, f sourceFilter) sourceRow {
 		if state == noFeeds {
 			c.Count = ""
 		}
+		if state == collapsed {
+			c.Count, c.State, c.URL = "", "pages collapsed", row.URL+"#pages"
+		}
 		row.Feeds = append(row.Feeds, c)
 	}
 	var last FeedStatus
@@ -285,7 +321,8 @@ func (s *Server) sourceRow(one foundSource, f sourceFilter) sourceRow {
 	if last.LastOK.IsZero() && len(of) > 0 && of[0].State != unknownFeed {
 		row.LastOK.Age = "never"
 	}
-	if len(of) > 0 && badState(of[0].State) {
+	row.Trouble = one.thin
+	if len(of) > 0 && badState(of[0].State) && (one.thin == "" || stateRank(of[0].State) < stateRank(collapsed)) {
 		row.Trouble = why(of[0])
 	}
 	return row

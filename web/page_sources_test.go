@@ -40,6 +40,7 @@ func TestSourcesAreFiltered(t *testing.T) {
 		{"state=quiet", []string{jiangnan}},
 		{"state=ok", []string{wire}},
 		{"state=new", nil},
+		{"state=collapsed", []string{vestnik}},
 		{"lang=zh", []string{jiangnan}},
 		{"country=RU", []string{vestnik}},
 		{"country=ru", []string{vestnik}},
@@ -243,6 +244,44 @@ func TestFeedsOfASourceOverTheAPI(t *testing.T) {
 	deps := w.deps()
 	deps.Feeds = deaf{}
 	asJSON(t, get(serverOf(t, deps, Config{}), "/api/v1/sources/jiangnan/feeds"), 503)
+}
+
+// A source whose pages give far less text than they used to is marked in the
+// list, and the API lists those that are.
+func TestCollapsedSourcesAreMarked(t *testing.T) {
+	w := newWorld(t)
+	y := w.yields["vestnik"]
+	y.Source = "pacific-wire" // whose feed does well
+	w.yields = map[string]YieldStatus{"pacific-wire": y}
+	deps := w.deps()
+	s := serverOf(t, deps, Config{})
+	if got := listed(t, s, "/sources"); !slices.Equal(got, []string{"Вестник связи", "Pacific Wire", "江南日报"}) {
+		t.Errorf("the worst first: %v", got)
+	}
+	row := page(t, s, "/sources?state=collapsed", 200).one(t, "tbody")
+	if got := text(row); !strings.Contains(got, "pages collapsed") || !strings.Contains(got, y.Reason) || !strings.Contains(got, "1 ok") {
+		t.Error(got)
+	}
+	ids := func(state string) (ids []string) {
+		for _, item := range asJSON(t, get(s, "/api/v1/sources?state="+url.QueryEscape(state)), 200)["items"].([]any) {
+			ids = append(ids, item.(map[string]any)["id"].(string))
+		}
+		return ids
+	}
+	for state, want := range map[string][]string{
+		"collapsed": {"pacific-wire"}, "failing": {"vestnik"}, "ok": {"pacific-wire"}, "no feeds": nil, "": {"jiangnan", "pacific-wire", "vestnik"},
+	} {
+		if got := ids(state); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", state, got, want)
+		}
+	}
+	deps.Yields, deps.Feeds = nil, nil
+	s = serverOf(t, deps, Config{})
+	asJSON(t, get(s, "/api/v1/sources?state=collapsed"), 503)
+	asJSON(t, get(s, "/api/v1/sources?state=failing"), 503)
+	if got := text(page(t, s, "/sources", 200).one(t, "main")); strings.Contains(got, "collapsed") {
+		t.Error(got)
+	}
 }
 
 func TestYieldOfASourceOverTheAPI(t *testing.T) {

@@ -272,6 +272,17 @@ func (w *world) Feeds(_ context.Context, source string) ([]FeedStatus, error) {
 	return of, nil
 }
 
+// Collapsed answers from the world's list.
+func (w *world) Collapsed(context.Context) (map[string]string, error) {
+	why := make(map[string]string)
+	for id, y := range w.yields {
+		if y.Collapsed {
+			why[id] = y.Reason
+		}
+	}
+	return why, nil
+}
+
 // Yield answers from the world's list.
 func (w *world) Yield(_ context.Context, source string) (YieldStatus, error) {
 	if y, ok := w.yields[source]; ok {

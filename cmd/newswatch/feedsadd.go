@@ -53,7 +53,7 @@ Exit codes: 0 done or there already, 1 failed or refused, 2 wrong use, 3 no feed
 			if a.every < 0 {
 				return fmt.Errorf("--every %v: want a time such as 10m", a.every)
 			}
-			return nil
+			return a.check()
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0]) },
 	}
@@ -65,10 +65,24 @@ Exit codes: 0 done or there already, 1 failed or refused, 2 wrong use, 3 no feed
 	f.StringVar(&a.source.Country, "country", "", "country, such as RU")
 	f.StringArrayVar(&a.source.Tags, "tag", nil, "tag of the source; may be given several times")
 	f.DurationVar(&a.every, "every", 0, "fixed interval between polls; 0: newswatch decides")
+	f.BoolVar(&a.source.HTTP1, "http1", false, "ask the source without HTTP/2")
+	f.StringVar(&a.source.UserAgent, "user-agent", "", "ask the source under this User-Agent")
+	f.StringVar(&a.source.Proxy, "proxy", "", "ask the source through this proxy, such as socks5://localhost:1080")
+	f.StringVar(&a.source.Pages, "pages", "", "whether its articles' pages are read: "+strings.Join(catalog.PagesModes(), ", ")+" (default auto)")
 	f.BoolVarP(&a.all, "all", "a", false, "take every feed that is found, without asking")
 	f.BoolVarP(&a.all, "yes", "y", false, "the same as --all")
 	f.BoolVar(&a.private, "allow-private", false, "let the source be on a private network")
 	return cmd
+}
+
+// check refuses what the catalog would refuse, before anybody is asked.
+func (a *addition) check() error {
+	asked := catalog.Source{ID: "x", Name: "x", UserAgent: a.source.UserAgent, Proxy: a.source.Proxy, Pages: a.source.Pages}
+	var errs []error
+	for _, e := range catalog.FieldErrors(asked.Validate()) {
+		errs = append(errs, fmt.Errorf("--%s: %s", strings.ReplaceAll(e.Field, "_", "-"), e.Msg))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *addition) run(cmd *cobra.Command, address string) error {
@@ -76,7 +90,9 @@ func (a *addition) run(cmd *cobra.Command, address string) error {
 	if err != nil {
 		return err
 	}
-	ask, err := json.Marshal(map[string]any{"url": address, "allow_private": a.private})
+	ask, err := json.Marshal(map[string]any{
+		"url": address, "allow_private": a.private, "http1": a.source.HTTP1, "user_agent": a.source.UserAgent, "proxy": a.source.Proxy,
+	})
 	if err != nil {
 		return err
 	}
@@ -124,6 +140,10 @@ func (a *addition) put(ctx context.Context, c *client.Client, out io.Writer, fre
 	src.Lang = cmp.Or(a.source.Lang, src.Lang)
 	src.Country = cmp.Or(a.source.Country, src.Country)
 	src.AllowPrivate = src.AllowPrivate || a.private
+	src.HTTP1 = src.HTTP1 || a.source.HTTP1
+	src.UserAgent = cmp.Or(a.source.UserAgent, src.UserAgent)
+	src.Proxy = cmp.Or(a.source.Proxy, src.Proxy)
+	src.Pages = cmp.Or(a.source.Pages, src.Pages)
 	for _, t := range a.source.Tags {
 		if !slices.Contains(src.Tags, t) {
 			src.Tags = append(src.Tags, t)

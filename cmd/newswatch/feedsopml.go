@@ -14,6 +14,7 @@ import (
 
 func newFeedsImport() *cobra.Command {
 	var s server
+	var own bool
 	cmd := &cobra.Command{
 		Use:   "import FILE.opml",
 		Short: "Add the feeds of an OPML file to the running server",
@@ -21,6 +22,10 @@ func newFeedsImport() *cobra.Command {
 tags, the feeds of one site become one source. What is imported can be changed
 and deleted like anything else; nothing that is there is removed. To keep a file
 and the server the same, use newswatch apply. FILE may be - for standard input.
+
+A file that newswatch feeds export has written also says how its sources are asked
+for and read (http1, user_agent, pages, extract). The proxies it names are taken
+only with --own: behind a proxy nothing guards private networks.
 
 Exit codes: 0 done, 1 failed or some were refused, 2 wrong use.`,
 		Args: cobra.ExactArgs(1),
@@ -33,7 +38,11 @@ Exit codes: 0 done, 1 failed or some were refused, 2 wrong use.`,
 			if err != nil {
 				return err
 			}
-			read, err := catalog.ParseOPML(name, data)
+			parse := catalog.ParseOPML
+			if own {
+				parse = catalog.ParseOwnOPML
+			}
+			read, err := parse(name, data)
 			if err != nil {
 				return err
 			}
@@ -41,6 +50,7 @@ Exit codes: 0 done, 1 failed or some were refused, 2 wrong use.`,
 		},
 	}
 	s.flags(cmd)
+	cmd.Flags().BoolVar(&own, "own", false, "the file is one's own: take its proxies, too")
 	return cmd
 }
 
@@ -122,7 +132,9 @@ func newFeedsExport() *cobra.Command {
 		Use:   "export [-o FILE]",
 		Short: "Write the feeds of the running server as OPML",
 		Long: `Write every feed as OPML 2.0, for other feed readers and for newswatch feeds
-import: in folders named by the first tag of their source.
+import: in folders named by the first tag of their source. How newswatch asks for
+and reads a source stands in attributes of its own, which others pass over; that
+it may be on a private network does not.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 there are no feeds.`,
 		Args: cobra.NoArgs,

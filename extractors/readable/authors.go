@@ -93,11 +93,11 @@ func (g *gathered) lineCredits(s string) {
 			return
 		}
 	}
+	if bareBywords[strings.TrimRight(lower, " :：")] {
+		g.byline = g.line.at(0)&offside == 0
+		return
+	}
 	for _, w := range bywords {
-		if strings.TrimRight(lower, " :：") == strings.TrimRight(w, " :：") {
-			g.byline = g.line.at(0)&offside == 0
-			return
-		}
 		if strings.HasPrefix(lower, w) {
 			from := fromLine
 			if g.line.at(0)&inLink != 0 {
@@ -221,7 +221,7 @@ func (g *gathered) author(site string) string {
 		if len(list) == 1 && slices.Contains(deskWords, strings.ToLower(list[0])) {
 			return ""
 		}
-		if len(list) == 1 && (g.ofSite(list[0], site) || wide(firstRune(list[0])) && (isOutlet(list[0]) || slices.Contains(own, squeeze(list[0])))) {
+		if len(list) == 1 && (g.ofSite(list[0], site) || wide(firstRune(list[0])) && (isOutlet(list[0]) || slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, squeeze(list[0])) }))) {
 			if spare == "" {
 				spare = list[0]
 			}
@@ -337,6 +337,15 @@ var bywords = []string{
 	"作者：", "作者:", "撰文：", "撰稿：", "记者", "記者", "文/", "文／", "文｜", "yazar:", "auteur:", "autore:", "di ", "text:", "reporter:", "geschrieben von", "verfasst von", "escrito por", "publicado por", "a cura di", "publié par", "door ", "av ", "af ",
 }
 
+// bareBywords are those that a line may consist of.
+var bareBywords = func() map[string]bool {
+	m := make(map[string]bool)
+	for _, w := range bywords {
+		m[strings.TrimRight(w, " :：")] = true
+	}
+	return m
+}()
+
 // joints are what sets names apart in one text.
 var joints = strings.NewReplacer(" and ", "\x00", " und ", "\x00", " et ", "\x00", " & ", "\x00", " и ", "\x00", " та ", "\x00", " oraz ", "\x00", " with ", "\x00",
 	" ve ", "\x00", " och ", "\x00", " og ", "\x00", " ja ", "\x00", ", ", "\x00", ",", "\x00", ";", "\x00", "、", "\x00", "，", "\x00", "；", "\x00", " | ", "\x01", " • ", "\x01", " · ", "\x01", " – ", "\x01", " — ", "\x01", " - ", "\x01", "|", "\x01", "•", "\x01", " / ", "\x00", "／", "\x00", "｜", "\x01")
@@ -345,7 +354,7 @@ var joints = strings.NewReplacer(" and ", "\x00", " und ", "\x00", " et ", "\x00
 var roles = []string{
 	"md", "phd", "ph.d", "ph.d.", "m.d.", "rd", "ms", "rn", "mba", "cfp", "cpa", "jr", "jr.", "esq", "ldn", "cpt", "rdn", "fand", "staff writer", "reporter", "correspondent", "editor", "contributor", "author", "senior reporter",
 	"senior editor", "cnn", "journalist", "redakteur", "redakteurin", "freelance writer", "contributing writer", "political correspondent", "associated press", "follow", "updated", "published", "posted",
-	"automatic", "reporters", "chief executive", "written by", "posted", "by", "posted on", "news", "more", "view profile", "все материалы", "корреспондент", "обозреватель", "записал", "записала", "记者", "編集委員", "编辑", "责任编辑", "来源", "发布", "http", "https", "email", "e-mail", "bio", "twitter", "no comments", "comments", "share", "published:", "updated:", "home", "print", "article author", "about the author", "about the authors", "loading", "von", "par", "name", "none", "null", "undefined", "true", "false",
+	"automatic", "reporters", "chief executive", "written by", "posted", "by", "posted on", "news", "more", "view profile", "все материалы", "корреспондент", "обозреватель", "записал", "записала", "记者", "編集委員", "编辑", "责任编辑", "来源", "发布", "http", "https", "email", "e-mail", "bio", "twitter", "no comments", "comments", "share", "published:", "updated:", "home", "print", "article author", "about the author", "about the authors", "关注", "訂閱", "订阅", "publiziert am", "veröffentlicht am", "publié le", "publicado el", "подписаться", "loading", "von", "par", "name", "none", "null", "undefined", "true", "false",
 }
 
 // splitNames takes the names out of a text. Strict is for a text that only may
@@ -388,7 +397,7 @@ func splitNames(s string, strict bool) []string {
 	s = withoutRole(s)
 	var r dateReader
 	r.find(s, func(st stamp) bool {
-		s = s[:st.start]
+		s = withoutLast(s[:st.start])
 		return false
 	})
 	var names []string
@@ -409,6 +418,21 @@ func splitNames(s string, strict bool) []string {
 		}
 	}
 	return names
+}
+
+// dateWords end what stands before a date.
+var dateWords = set("stand am on at le el den um vom published posted updated veröffentlicht publiziert aktualisiert publié publicado опубликовано обновлено")
+
+// withoutLast takes the words that belong to a date off what stands before it.
+func withoutLast(s string) string {
+	for {
+		s = strings.TrimRight(s, " ,.:;|·•–—-/")
+		i := strings.LastIndexByte(s, ' ')
+		if w := strings.ToLower(s[i+1:]); !dateWords[w] && !(dayWords[w] && utf8.RuneCountInString(w) > 2) {
+			return s
+		}
+		s = s[:max(i, 0)]
+	}
 }
 
 func letterAt(s string, i int) bool {

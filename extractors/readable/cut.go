@@ -5,6 +5,8 @@ import (
 
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 // vendorNames are the ids and classes of the containers of the consent dialogs
@@ -15,8 +17,14 @@ var vendorNames = set(`onetrust-consent-sdk didomi-host qc-cmp2-container qc-cmp
 	tarteaucitronRoot axeptio_overlay BorlabsCookieBox cmplz-cookiebanner klaro hs-eu-cookie-confirmation sliding-popup
 	eu-cookie-compliance-banner evidon-banner cc-window gdpr-consent-tool-wrapper tp-modal ketch-consent-banner consent_blackbox`)
 
-// vendorIDs begin the ids of such containers.
-var vendorIDs = []string{"onetrust", "ot-sdk", "didomi", "sp_message_container"}
+// vendorIDs begin the ids of such containers, and of the banner and the appeals
+// that archive.org's Wayback Machine puts on the pages it keeps.
+var vendorIDs = []string{"onetrust", "ot-sdk", "didomi", "sp_message_container", "wm-ipp", "donato"}
+
+// coverNames are the classes of what is shown beside a word while it is pointed
+// at, and stands in the middle of its sentence.
+var coverNames = set(`tooltiptext tooltip-text tooltip-content tooltip__content tooltip-inner hovercard hover-card
+	popover-content popover-body rollover-block rollover-people-block`)
 
 // consentNames are in the names that sites give such containers themselves. An
 // article may bear one by accident, so they are cut with care.
@@ -61,7 +69,7 @@ func covers(n *html.Node, inBody bool) bool {
 			named = named || containsAny(a.Val, consentIDs)
 		case "class":
 			for name := range strings.FieldsSeq(a.Val) {
-				if vendorNames[name] {
+				if vendorNames[name] || coverNames[name] {
 					return true
 				}
 			}
@@ -133,15 +141,8 @@ var (
 func paragraphs(root *html.Node) string {
 	for _, m := range []cascadia.Selector{articleParagraphs, mainParagraphs, anyParagraphs} {
 		nodes := cascadia.QueryAll(root, m)
-		if len(nodes) == 0 {
-			continue
-		}
-		var r renderer
-		for _, n := range nodes {
-			r.node(n)
-		}
-		if r.out.Len() > 0 {
-			return r.out.String()
+		if text := textblocks.Text(nodes...); text != "" {
+			return text
 		}
 	}
 	return ""

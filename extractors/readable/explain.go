@@ -31,9 +31,9 @@ type Candidate struct {
 type Vote struct {
 	Method    string  `json:"method"`
 	Weight    int     `json:"weight"`
-	Agreement float64 `json:"agreement"` // with the text of our own, 0 to 1
-	Chosen    bool    `json:"chosen"`    // it became the text, or changed it
-	Note      string  `json:"note,omitempty"`
+	Agreement float64 `json:"agreement"`      // with the text of our own, 0 to 1
+	Chosen    bool    `json:"chosen"`         // it became the text, or changed it
+	Note      string  `json:"note,omitempty"` // why it could not be asked
 }
 
 // A BlockTrace is one text block and its fate.
@@ -67,7 +67,7 @@ func (t *Trace) witness(body []byte, p *Page, opt Options) (err error) {
 	}()
 	body = body[:min(len(body), cmp.Or(opt.MaxBytes, defaultBytes))]
 	text, _ := Decode(body, opt.ContentType)
-	root, err := parse(bytes.NewReader(text))
+	root, err := parse(bytes.NewReader(affordable(text)))
 	if err != nil {
 		return err
 	}

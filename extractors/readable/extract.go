@@ -7,9 +7,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
-	"codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
 
 	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
@@ -63,6 +64,10 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 	}
 	text, charset := Decode(body, opt.ContentType)
 	page.Charset = charset
+	if part := affordable(text); len(part) < len(text) {
+		text = part
+		page.Notes = append(page.Notes, NoteTooMany)
+	}
 	root, err := parse(bytes.NewReader(text))
 	if err != nil {
 		return page, err
@@ -87,17 +92,67 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 
 // describe sets everything but the text.
 func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
-	p.Site = line(cmp.Or(g.ld.site, g.meta["og:site_name"], g.meta["application-name"]))
+	p.Site = g.site()
 	p.Title = g.chooseTitle(opt.Title, p.Site)
 	p.Author = g.author(p.Site)
 	p.Summary = line(cmp.Or(g.first("og:description", "description", "twitter:description"), g.ld.summary))
-	p.Section = cmp.Or(g.first("article:section"), line(g.ld.section))
-	p.Lang = primary(cmp.Or(g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang))
-	p.Canonical = g.absolute(opt.URL, cmp.Or(g.canon, g.meta["og:url"]))
-	p.Image = g.absolute(opt.URL, cmp.Or(g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]))
+	p.Section = cmp.Or(section(g.first("article:section")), section(line(g.ld.section)))
+	for _, tag := range []string{g.lang, g.meta["content-language"], g.meta["og:locale"], g.ld.lang} {
+		p.Lang = cmp.Or(p.Lang, primary(tag))
+	}
+	p.Canonical = cmp.Or(g.canonical(opt.URL, g.canon), g.canonical(opt.URL, g.meta["og:url"]))
+	for _, ref := range []string{g.meta["og:image"], g.meta["og:image:url"], g.ld.image, g.meta["twitter:image"], g.meta["twitter:image:src"]} {
+		p.Image = cmp.Or(p.Image, g.absolute(opt.URL, ref))
+	}
 	p.AMP = g.absolute(opt.URL, g.amp)
 	p.Paywall = g.paid()
 	g.dates(p, opt)
+}
+
+// platforms publish what others write: their name is no site's.
+var platforms = []string{"Blogger", "WordPress.com", "Medium", "Substack", "Tumblr", "LiveJournal"}
+
+// site is the name that the site gives itself.
+func (g *gathered) site() string {
+	for _, name := range []string{g.ld.site, g.meta["og:site_name"], g.meta["application-name"]} {
+		if name = line(name); name != "" && !slices.Contains(platforms, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// section is the section named in a text: the first, where that is a list as
+// some sites make of all the tags of an article.
+func section(s string) string {
+	first, rest, found := strings.Cut(s, ",")
+	if found && (strings.Contains(rest, ",") || !strings.HasPrefix(rest, " ")) {
+		s = first
+	}
+	s = strings.TrimSpace(s)
+	if utf8.RuneCountInString(s) > longSection || strings.Contains(s, "://") {
+		return ""
+	}
+	return s
+}
+
+// longSection is longer than any section's name.
+const longSection = 80
+
+// canonical resolves what the page calls its address. Some sites call every page
+// by the address of their first: that is none's.
+func (g *gathered) canonical(page, ref string) string {
+	ref, _, _ = strings.Cut(ref, "#")
+	address := g.absolute(page, ref)
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	own, err := url.Parse(page)
+	if err == nil && own.Path != "" && own.Path != "/" && (u.Path == "" || u.Path == "/") && u.RawQuery == "" {
+		return ""
+	}
+	return address
 }
 
 // Document makes text blocks of a page and gathers what is known of its
@@ -135,19 +190,29 @@ func (g *gathered) body(p *Page, root *html.Node, opt Options, trace *Trace) {
 	d := textblocks.Read(root)
 	textblocks.Find(d, g.evidence(p, opt))
 	kept, expected, known := choose(d, opt.Known)
+	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) && !slices.Contains(p.Notes, NoteTooMany) {
+		p.Notes = append(p.Notes, NoteTooMany)
+	}
 	for i := range d.Blocks {
 		if d.Blocks[i].Probability > considered {
 			p.Blocks = append(p.Blocks, d.Digest(i))
 		}
 	}
-	p.Text = strip.top(d.Join(func(i int) bool { return kept[i] }))
-	p.Method, p.Confidence = MethodBlocks, expected
-	if g.nodes > cmp.Or(opt.MaxNodes, defaultNodes) {
-		p.Notes = append(p.Notes, NoteTooMany)
-	}
-	g.explain(trace, d, kept, known)
+	text := func() string { return strip.top(d.Join(func(i int) bool { return kept[i] })) }
+	p.Text, p.Method = text(), MethodBlocks
+	var plain string
 	if Weight(p.Text) < shortText {
-		g.others(p, root, opt, strip, trace)
+		plain = paragraphs(root)
+	}
+	paths := g.paths(trace, d) // of a tree that is whole
+	b := booth{g: g, page: p, root: root, opt: opt, trace: trace, ask: askReadability}
+	if kept, expected = b.weigh(d, kept, expected, known); p.Method == MethodVote {
+		p.Text = text()
+	}
+	p.Confidence = textblocks.Confidence(expected)
+	g.explain(trace, d, paths, kept, known)
+	if Weight(p.Text) < shortText {
+		b.others(strip, plain)
 	}
 	g.note(p)
 }
@@ -178,45 +243,30 @@ func choose(d *textblocks.Document, onHost func(uint64) bool) (kept []bool, expe
 	return kept, expected, known
 }
 
-// others asks the other ways to the text where our own found too little. It
-// leaves the tree in pieces.
-func (g *gathered) others(p *Page, root *html.Node, opt Options, strip *stripper, trace *Trace) {
-	vote := func(method, text string) {
-		v := Vote{Method: method, Weight: Weight(text)}
-		if v.Weight > moreText*Weight(p.Text) && Weight(p.Text) < shortText {
-			v.Chosen = true
-			p.Text, p.Method = strip.top(text), method
-			p.Confidence = min(p.Confidence, lowConfidence)
-			p.Blocks = digests(text)
-			p.Text = withoutKnown(p.Text, opt.Known)
-		}
-		if trace != nil {
-			trace.Votes = append(trace.Votes, v)
-		}
+// paths writes down the containers, and tells where the blocks stand.
+func (g *gathered) paths(trace *Trace, d *textblocks.Document) []string {
+	if trace == nil {
+		return nil
 	}
-	vote(MethodParagraphs, paragraphs(root))
-	vote(MethodJSONLD, g.ld.text())
-	if g.nodes <= cmp.Or(opt.MaxNodes, defaultNodes) {
-		text, byline, err := readableText(root, opt.URL)
-		if err != nil {
-			p.Notes = append(p.Notes, NoteVoter)
-		}
-		vote(MethodReadability, text)
-		if p.Author == "" {
-			p.Author = g.byReadability(byline, p.Site)
-		}
+	for _, c := range d.Containers(8) {
+		trace.Candidates = append(trace.Candidates, Candidate(c))
 	}
+	paths := make([]string, len(d.Blocks))
+	for i := range paths {
+		paths[i] = d.Path(i)
+	}
+	return paths
 }
 
 // explain writes down the blocks and their fates.
-func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, known func(int) bool) {
+func (g *gathered) explain(trace *Trace, d *textblocks.Document, paths []string, kept []bool, known func(int) bool) {
 	if trace == nil {
 		return
 	}
 	for i := range d.Blocks {
 		b := &d.Blocks[i]
 		t := BlockTrace{
-			Text: d.Text(i), Path: d.Path(i), Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
+			Text: d.Text(i), Path: paths[i], Digest: d.Digest(i), Weight: b.Weight(), Score: b.Probability,
 			Kept: kept[i], Features: map[string]float64{"links": float64(b.Linked()) / float64(max(b.Weight(), 1))},
 		}
 		switch {
@@ -226,9 +276,6 @@ func (g *gathered) explain(trace *Trace, d *textblocks.Document, kept []bool, kn
 			t.Why = "unlikely"
 		}
 		trace.Blocks = append(trace.Blocks, t)
-	}
-	for _, c := range d.Containers(8) {
-		trace.Candidates = append(trace.Candidates, Candidate(c))
 	}
 }
 
@@ -263,27 +310,6 @@ func (g *gathered) note(p *Page) {
 	if p.Paywall {
 		p.Notes = append(p.Notes, NotePaywall)
 	}
-}
-
-// readableText runs readability on the tree and leaves it in pieces. The error
-// is that the page broke it; one without an article is none.
-func readableText(root *html.Node, page string) (text, byline string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			text, byline, err = "", "", fmt.Errorf("%w: readability: %v", ErrPanic, r)
-		}
-	}()
-	u, err := url.Parse(page)
-	if err != nil || u.Host == "" {
-		u = &url.URL{Scheme: "http", Host: "page.invalid", Path: "/"}
-	}
-	parser := readability.NewParser()
-	parser.DisableJSONLD = true // read already
-	article, err := parser.ParseAndMutate(root, u)
-	if err != nil || article.Node == nil {
-		return "", "", nil
-	}
-	return render(article.Node), article.Byline(), nil
 }
 
 // text is the article's body in the JSON-LD, in which some pages leave markup.
@@ -350,7 +376,7 @@ func primary(tag string) string {
 	if i := strings.IndexAny(tag, "-_,; "); i >= 0 {
 		tag = tag[:i]
 	}
-	if len(tag) < 2 || len(tag) > 3 {
+	if len(tag) < 2 || len(tag) > 3 || tag == "utf" { // a charset by mistake
 		return ""
 	}
 	for _, c := range []byte(tag) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
 )
 
 // sentences are the paragraphs of an article long enough to be found.
@@ -174,10 +175,23 @@ func TestExtractFallbacks(t *testing.T) {
 	}
 }
 
-// A panic in another's extractor costs its vote and no more.
+// A panic in another's extractor costs its vote and no more, and is noted.
 func TestVoterPanics(t *testing.T) {
-	if text, _, err := readableText(nil, "https://example.org/"); !errors.Is(err, ErrPanic) || text != "" {
+	if text, _, err := askReadability(nil, "https://example.org/"); !errors.Is(err, ErrPanic) || text != "" {
 		t.Errorf("got %q, %v, want ErrPanic", text, err)
+	}
+	p := Page{Text: "own", Method: MethodBlocks}
+	var trace Trace
+	b := booth{g: &gathered{}, page: &p, trace: &trace, ask: func(*html.Node, string) (string, string, error) {
+		return askReadability(nil, "")
+	}}
+	for range 2 {
+		if text := b.readability(); text != "" {
+			t.Errorf("text = %q", text)
+		}
+	}
+	if p.Text != "own" || !slices.Equal(p.Notes, []string{NoteVoter}) || len(trace.Votes) != 1 || !strings.Contains(trace.Votes[0].Note, "readability") {
+		t.Errorf("page %+v, votes %+v", p, trace.Votes)
 	}
 }
 

@@ -88,7 +88,7 @@ func (g *gathered) walk(n *html.Node, h hint) {
 			return
 		}
 	}
-	breaks := n.Type == html.ElementNode && (blocks[n.Data] != breakNone || n.Data == "br")
+	breaks := n.Type == html.ElementNode && (isBlock(n.Data) || n.Data == "br")
 	if breaks {
 		g.flush()
 	}
@@ -108,12 +108,14 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		g.order()
 	case "title":
 		if g.title == "" {
-			g.title = line(content(n))
+			if t := line(content(n)); len(t) <= maxTitle {
+				g.title = t
+			}
 		}
 		return h, false
 	case "h1":
 		if len(g.heads) < maxHeads {
-			if t := headText(n); t != "" {
+			if t := headText(n); t != "" && len(t) <= maxTitle {
 				if g.head < 0 {
 					g.flush()
 					g.head = g.pos
@@ -124,7 +126,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		h |= inHeading
 	case "h2":
 		if len(g.subs) < maxHeads {
-			if t := headText(n); t != "" {
+			if t := headText(n); t != "" && len(t) <= maxTitle {
 				g.subs = append(g.subs, t)
 			}
 		}
@@ -355,7 +357,7 @@ func spaced(n *html.Node) string {
 				apart = false
 				b.WriteString(c.Data)
 			case c.Type == html.ElementNode && !unseen(c):
-				border := blocks[c.Data] != breakNone || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
+				border := isBlock(c.Data) || c.Data == "br" || c.Data == "span" && c.PrevSibling != nil && c.PrevSibling.Type == html.ElementNode
 				apart = apart || border
 				walk(c)
 				apart = apart || border
@@ -364,11 +366,4 @@ func spaced(n *html.Node) string {
 	}
 	walk(n)
 	return b.String()
-}
-
-// line is s on one line, without what a reader doesn't see.
-func line(s string) string {
-	var r renderer
-	r.text(s)
-	return r.out.String()
 }

@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"github.com/newswatch/newswatch/extractors/readable/readabletest"
@@ -65,54 +61,24 @@ func TestMetadataQuality(t *testing.T) {
 	pages := goldPages(t)
 	scores := make(map[string]*metaScore)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(pages) {
-					return
-				}
-				p := pages[i]
-				body, err := os.ReadFile(p.Path)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				var got Page
-				text, _ := Decode(body, "")
-				if root, err := parse(bytes.NewReader(text)); err != nil {
-					t.Logf("%s: %v", p.Path, err)
-				} else {
-					gather(root, p.URL).describe(&got, root, Options{URL: p.URL, Now: metaNow})
-				}
-				mu.Lock()
-				s := scores[p.Set]
-				if s == nil {
-					s = new(metaScore)
-					scores[p.Set] = s
-				}
-				s.add(p, got)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	got := metaTable(scores)
-	golden := filepath.Join("testdata", "metadata.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+	eachPage(t, pages, func(p readabletest.Page, body []byte) {
+		var got Page
+		text, _ := Decode(body, "")
+		if root, err := parse(bytes.NewReader(text)); err != nil {
+			t.Logf("%s: %v", p.Path, err)
+		} else {
+			gather(root, p.URL).describe(&got, root, Options{URL: p.URL, Now: metaNow})
 		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("quality moved; go test -run TestMetadataQuality -update if it is meant to (-want +got):\n%s", diff)
-	}
+		mu.Lock()
+		defer mu.Unlock()
+		s := scores[p.Set]
+		if s == nil {
+			s = new(metaScore)
+			scores[p.Set] = s
+		}
+		s.add(p, got)
+	})
+	golden(t, "metadata.golden", metaTable(scores))
 }
 
 func metaTable(scores map[string]*metaScore) string {

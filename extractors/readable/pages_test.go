@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/newswatch/newswatch/extractors/readable/readabletest"
 )
 
@@ -83,19 +81,7 @@ func TestPages(t *testing.T) {
 			fmt.Fprintln(&out, m)
 		}
 	}
-	golden := filepath.Join("testdata", "pages.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("quality moved; go test -run TestPages -update if it is meant to (-want +got):\n%s", diff)
-	}
+	golden(t, "pages.golden", out.String())
 }
 
 // A gold is what a page of testdata/pages must give.

@@ -4,16 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/newswatch/newswatch/extractors/readable/readabletest"
 )
@@ -55,56 +50,26 @@ func TestQuality(t *testing.T) {
 	}
 	scores := make(map[string]*readabletest.Score)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(pages) {
-					return
-				}
-				p := pages[i]
-				body, err := os.ReadFile(p.Path)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				got, err := Extract(body, Options{URL: p.URL})
-				mu.Lock()
-				s := scores[p.Set]
-				if s == nil {
-					s = new(readabletest.Score)
-					scores[p.Set] = s
-				}
-				s.Add(p, readabletest.Got{Text: got.Text, Title: got.Title, Author: got.Author, Published: got.Published}, err)
-				detail(t, p, got, err)
-				mu.Unlock()
-				if !utf8.ValidString(got.Text) || utf8.Valid(body) && (got.Charset != "utf-8" || strings.Contains(got.Text, "\uFFFD") && !strings.Contains(string(body), "\uFFFD")) && err == nil {
-					t.Errorf("%s: damaged: charset %q", p.Path, got.Charset)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	got := table(scores)
+	eachPage(t, pages, func(p readabletest.Page, body []byte) {
+		got, err := Extract(body, Options{URL: p.URL})
+		mu.Lock()
+		defer mu.Unlock()
+		s := scores[p.Set]
+		if s == nil {
+			s = new(readabletest.Score)
+			scores[p.Set] = s
+		}
+		s.Add(p, readabletest.Got{Text: got.Text, Title: got.Title, Author: got.Author, Published: got.Published}, err)
+		detail(t, p, got, err)
+		if !utf8.ValidString(got.Text) || utf8.Valid(body) && (got.Charset != "utf-8" || strings.Contains(got.Text, "\uFFFD") && !strings.Contains(string(body), "\uFFFD")) && err == nil {
+			t.Errorf("%s: damaged: charset %q", p.Path, got.Charset)
+		}
+	})
 	if *all {
-		t.Logf("\n%s", got)
+		t.Logf("\n%s", table(scores))
 		return
 	}
-	golden := filepath.Join("testdata", "quality.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("quality moved; go test -run TestQuality -update if it is meant to (-want +got):\n%s", diff)
-	}
+	golden(t, "quality.golden", table(scores))
 }
 
 // sample takes at most n pages of each set, evenly spread.

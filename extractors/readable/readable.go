@@ -8,8 +8,10 @@
 // A page is parsed once, with scripting off. One walk gathers the metadata
 // (JSON-LD, meta, link), the consent containers are cut away, and a second walk
 // makes text blocks, of which two forests of decision trees choose the article's
-// (internal/content). Only where that finds next to nothing are the page's
-// JSON-LD, its plain paragraphs and readability asked.
+// (internal/content). Where these are little sure of themselves readability is
+// asked as well, and its text weighs in the choice (internal/voter); where they
+// find next to nothing the page's JSON-LD and its plain paragraphs are, too.
+// When to ask and what a vote weighs is fitted with the forests.
 package readable
 
 import (
@@ -27,6 +29,7 @@ var (
 // Ways the text was found, as they stand in [Page.Method].
 const (
 	MethodBlocks      = "blocks"      // text blocks judged by this package
+	MethodVote        = "vote"        // the same blocks, chosen with readability's vote
 	MethodReadability = "readability" // the readability algorithm
 	MethodParagraphs  = "paragraphs"  // the paragraphs of article or main
 	MethodJSONLD      = "jsonld"      // articleBody of the page's JSON-LD
@@ -93,7 +96,8 @@ type Page struct {
 	Method    string   // MethodReadability…
 	Notes     []string // NoteEmpty…
 
-	// Confidence is how sure the text is, from 0 to 1.
+	// Confidence is how sure the text is, from 0 to 1: the F1 that texts of the
+	// like had on pages of hosts that the model was not fitted on.
 	Confidence float64
 	// Blocks are the digests of the text blocks that were considered as body,
 	// for learning what recurs on a host, see [Options.Known].

@@ -7,6 +7,8 @@ import (
 
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
+
+	textblocks "github.com/newswatch/newswatch/extractors/readable/internal/content"
 )
 
 // Rules are a source's own CSS selectors, for pages on which the common way
@@ -81,17 +83,16 @@ func (s selectors) bodyText(root *html.Node) string {
 	if s.body == nil {
 		return ""
 	}
-	var r renderer
+	var nodes []*html.Node
 	var last *html.Node
 	for _, n := range cascadia.QueryAll(root, s.body) {
 		if last != nil && within(n, last) {
 			continue
 		}
 		last = n
-		r.brk = max(r.brk, breakBlock)
-		r.node(n)
+		nodes = append(nodes, n)
 	}
-	return r.out.String()
+	return textblocks.Text(nodes...)
 }
 
 func within(n, ancestor *html.Node) bool {

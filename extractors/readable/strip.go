@@ -1,6 +1,7 @@
 package readable
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -141,7 +142,7 @@ func (s *stripper) isFurniture(l string) bool {
 	if len(ws) > shortBlock && Weight(l) > 6*shortBlock {
 		return false
 	}
-	if creditLine(l, len(ws)) {
+	if creditLine(l, len(ws)) || strings.HasPrefix(strings.TrimLeft(l, "（(【["), "原标题") || s.isDated(l) {
 		return true
 	}
 	for _, w := range ws {
@@ -152,6 +153,50 @@ func (s *stripper) isFurniture(l string) bool {
 	}
 	return true
 }
+
+// isDated says whether a line is a date and what is said with one: the day of the
+// week, an outlet, who wrote it.
+func (s *stripper) isDated(l string) bool {
+	if len(l) > 160 {
+		return false
+	}
+	var r dateReader
+	var rest strings.Builder
+	at := 0
+	r.find(l, func(st stamp) bool {
+		rest.WriteString(l[at:st.start])
+		rest.WriteByte('|')
+		at = st.end
+		return true
+	})
+	if at == 0 {
+		return false
+	}
+	rest.WriteString(l[at:])
+	for part := range strings.FieldsFuncSeq(rest.String(), func(c rune) bool { return strings.ContainsRune("|·•[]()（）", c) }) {
+		part = strings.Trim(part, " ,.:;-–—")
+		if part == "" || isOutlet(part) && len(part) <= 45 || agency(part) {
+			continue
+		}
+		lower := strings.ToLower(part)
+		if slices.ContainsFunc(bywords, func(w string) bool { return strings.HasPrefix(lower, w) }) && len(splitNames(part, true)) > 0 && Weight(part) <= 60 {
+			continue
+		}
+		for _, w := range words(part) {
+			if !s.allowed[w] && !furniture[w] && !dayWords[w] && (w[0] < '0' || w[0] > '9') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// dayWords, as dates are written with them.
+var dayWords = set(`monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so
+	lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes sábado domingo segunda terça quarta quinta sexta feira lunedì martedì mercoledì giovedì venerdì sabato domenica
+	понедельник вторник среда четверг пятница суббота воскресенье пн вт ср чт пт сб вс понеділок вівторок середа четвер субота неділя poniedziałek wtorek środa czwartek piątek sobota niedziela
+	pazartesi salı çarşamba perşembe cuma cumartesi pazar måndag tisdag onsdag torsdag fredag lördag söndag mandag tirsdag lørdag søndag maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
+	à às le el em uhr 기사입력 입력 등록 수정 작성 기사승인 星 期 周`)
 
 // labels stand in the lines in which Chinese pages credit source and author,
 // who need not be named anywhere else.

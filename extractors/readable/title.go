@@ -100,11 +100,18 @@ func namesSite(s string, names []string) bool {
 	})
 }
 
+// maxTitle is how many bytes a title has at most. What is longer is an element
+// that was not closed and has swallowed the page.
+const maxTitle = 2000
+
 // trimTitle takes the site's name and what follows it off the end of a title,
 // and with it the section's. Where the name is not known it is what another
 // place of the page leaves out, or, where none is asked, what follows the last
 // wide separator, if it is short.
 func (g *gathered) trimTitle(title string, names []string, told bool) string {
+	if len(title) > maxTitle {
+		return ""
+	}
 	title = strings.TrimSpace(title)
 	whole := title
 	var sections []string

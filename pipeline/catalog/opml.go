@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -53,6 +54,12 @@ type outline struct {
 	country string
 	gap     Duration
 	atOnce  int
+
+	http1     bool
+	userAgent string
+	proxy     string
+	pages     string
+	extract   *ExtractRules
 }
 
 // ParseOPML reads the feeds of an OPML file of any charset. Folders and
@@ -62,12 +69,18 @@ type outline struct {
 // joins a [FieldError], with file and line, for every address that is none.
 //
 // A file written by [MarshalOPML] gives its sources back as they were, save for
-// allow_private: a list from elsewhere must not open private networks.
-func ParseOPML(file string, data []byte) (*Catalog, error) {
+// allow_private and proxy: a list from elsewhere must not open private networks,
+// nor lead what is fetched through somebody's machine.
+func ParseOPML(file string, data []byte) (*Catalog, error) { return parseOPML(file, data, false) }
+
+// ParseOwnOPML is [ParseOPML] for a file that is one's own: it takes proxies, too.
+func ParseOwnOPML(file string, data []byte) (*Catalog, error) { return parseOPML(file, data, true) }
+
+func parseOPML(file string, data []byte, own bool) (*Catalog, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, fmt.Errorf("%s: %w", file, ErrEmpty)
 	}
-	p := &opmlParser{file: file, byURL: make(map[string]int)}
+	p := &opmlParser{file: file, own: own, byURL: make(map[string]int)}
 	if err := p.parse(data); err != nil {
 		return nil, joinFields(append(p.errs, err))
 	}
@@ -83,6 +96,7 @@ func ParseOPML(file string, data []byte) (*Catalog, error) {
 
 type opmlParser struct {
 	file  string
+	own   bool // and not from elsewhere
 	errs  []*FieldError
 	feeds []outline
 	byURL map[string]int
@@ -186,10 +200,15 @@ func newDecoder(data []byte) *xml.Decoder {
 // outline takes in one outline and returns the folder it opens, if it does.
 func (p *opmlParser) outline(t xml.StartElement, line int, folders []string) string {
 	attr := make(map[string]string)
+	rules := ""
 	for _, a := range t.Attr {
 		name := strings.ToLower(a.Name.Local)
 		if a.Name.Space == opmlSpace {
 			name = "nw:" + name
+		}
+		if name == "nw:extract" { // no line of text
+			rules = a.Value
+			continue
 		}
 		attr[name] = tidy(a.Value)
 		if name != "category" { // a list: its parts are cut, one by one
@@ -231,6 +250,7 @@ func (p *opmlParser) outline(t xml.StartElement, line int, folders []string) str
 		}
 		o.atOnce = n
 	}
+	p.asked(&o, attr, rules)
 	if o.source != "" {
 		folders = nil // somebody else's order of our own list
 	}
@@ -242,6 +262,30 @@ func (p *opmlParser) outline(t xml.StartElement, line int, folders []string) str
 	p.byURL[feedKey(address)] = len(p.feeds)
 	p.feeds = append(p.feeds, o)
 	return ""
+}
+
+// asked takes in how the source is asked for and its pages are read.
+func (p *opmlParser) asked(o *outline, attr map[string]string, rules string) {
+	o.userAgent, o.pages = attr["nw:user_agent"], attr["nw:pages"]
+	if p.own {
+		o.proxy = attr["nw:proxy"]
+	}
+	if v := attr["nw:http1"]; v != "" {
+		on, err := strconv.ParseBool(v)
+		if err != nil {
+			p.fail(o.line, "nw:http1", "%q is neither true nor false", v)
+		}
+		o.http1 = on
+	}
+	if rules == "" {
+		return
+	}
+	dec := json.NewDecoder(strings.NewReader(rules))
+	dec.DisallowUnknownFields()
+	o.extract = new(ExtractRules)
+	if err := dec.Decode(o.extract); err != nil {
+		p.fail(o.line, "nw:extract", "is not the JSON of rules: %v", err)
+	}
 }
 
 // feedScheme undoes feed:https://… and feed://….
@@ -323,6 +367,11 @@ func (p *opmlParser) group() *Catalog {
 		s.Country = cmp.Or(s.Country, o.country)
 		s.Gap = cmp.Or(s.Gap, o.gap)
 		s.AtOnce = cmp.Or(s.AtOnce, o.atOnce)
+		s.HTTP1 = s.HTTP1 || o.http1
+		s.UserAgent = cmp.Or(s.UserAgent, o.userAgent)
+		s.Proxy = cmp.Or(s.Proxy, o.proxy)
+		s.Pages = cmp.Or(s.Pages, o.pages)
+		s.Extract = cmp.Or(s.Extract, o.extract)
 		s.Tags = union(s.Tags, o.tags)
 	}
 	for o := range c.Objects() {

@@ -112,6 +112,15 @@ func TestParseOPMLFaults(t *testing.T) {
 			`f.opml:2: nw:every: "soon" is not a duration such as 10m, 1h30m or 5s`,
 			`f.opml:2: nw:at_once: "x" is not a number`,
 		}},
+		{"our own toggles", "<opml xmlns:nw='" + opmlSpace + "'><body>\n<outline text='a' xmlUrl='https://a.example/' nw:source='a' nw:http1='maybe' nw:extract='{\"body\":1}'/>\n<outline text='b' xmlUrl='https://b.example/' nw:source='b' nw:extract='{\"text\":\"p\"}'/></body></opml>", []string{
+			`f.opml:2: nw:http1: "maybe" is neither true nor false`,
+			`f.opml:2: nw:extract: is not the JSON of rules: json: cannot unmarshal number into Go struct field ExtractRules.body of type string`,
+			`f.opml:3: nw:extract: is not the JSON of rules: json: unknown field "text"`,
+		}},
+		{"our own toggles out of bounds", "<opml xmlns:nw='" + opmlSpace + "'><body>\n<outline text='a' xmlUrl='https://a.example/' nw:source='a' nw:pages='some' nw:extract='{\"body\":\"p[\"}'/></body></opml>", []string{
+			`f.opml:2: source a: pages: "some" is none of auto, always, never`,
+			`f.opml:2: source a: extract.body: "p[" is not a CSS selector: expected identifier, found EOF instead`,
+		}},
 		{"our own attributes out of bounds", "<opml xmlns:nw='" + opmlSpace + "'><body>\n<outline text='a' xmlUrl='https://a.example/' nw:source='A A'/>\n<outline text='b' xmlUrl='https://b.example/' nw:source='b' nw:every='1ms'/></body></opml>", []string{
 			`f.opml:2: source A A: id: "A A" must be 1 to 64 of a-z, 0-9 and -, and not begin with -`,
 			`f.opml:3: source b: feeds[0].every: 1ms must be between 1s and 168h`,
@@ -205,10 +214,20 @@ func TestOPMLRoundTrip(t *testing.T) {
 		want := &Catalog{Sources: slices.DeleteFunc(slices.Clone(c.Sources), func(s Source) bool { return len(s.Feeds) == 0 })}
 		for i := range want.Sources {
 			want.Sources[i].AllowPrivate = false
-			want.Sources[i].HTTP1, want.Sources[i].UserAgent, want.Sources[i].Proxy = false, "", "" // of this network, not of the feed
 			want.Sources[i].Version = Digest(&want.Sources[i])
 		}
-		want, got = want.Sorted(), got.Sorted() // folders change the order
+		own, err := ParseOwnOPML("f.opml", data)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, data)
+		}
+		want, own, got = want.Sorted(), own.Sorted(), got.Sorted() // folders change the order
+		if diff := cmp.Diff(append([]Source{}, want.Sources...), append([]Source{}, own.Sources...)); diff != "" {
+			t.Fatalf("one's own (-want +got):\n%s\n%s", diff, data)
+		}
+		for i := range want.Sources {
+			want.Sources[i].Proxy = ""
+			want.Sources[i].Version = Digest(&want.Sources[i])
+		}
 		if diff := cmp.Diff(append([]Source{}, want.Sources...), append([]Source{}, got.Sources...)); diff != "" {
 			t.Fatalf("(-want +got):\n%s\n%s", diff, data)
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"strings"
@@ -36,6 +37,12 @@ type (
 		Every    string `xml:"nw:every,attr,omitempty"`
 		Gap      string `xml:"nw:gap,attr,omitempty"`
 		AtOnce   int    `xml:"nw:at_once,attr,omitempty"`
+
+		HTTP1     bool   `xml:"nw:http1,attr,omitempty"`
+		UserAgent string `xml:"nw:user_agent,attr,omitempty"`
+		Proxy     string `xml:"nw:proxy,attr,omitempty"`
+		Pages     string `xml:"nw:pages,attr,omitempty"`
+		Extract   string `xml:"nw:extract,attr,omitempty"` // as JSON
 	}
 )
 
@@ -47,11 +54,20 @@ func MarshalOPML(c *Catalog, title string) ([]byte, error) {
 	doc := opmlDoc{Version: "2.0", Space: opmlSpace, Title: title}
 	folders := make(map[string]*opmlFolder)
 	for _, s := range c.Sources {
+		rules := ""
+		if s.Extract != nil {
+			data, err := json.Marshal(s.Extract)
+			if err != nil {
+				return nil, fmt.Errorf("marshal OPML: source %s: %w", s.ID, err)
+			}
+			rules = string(data)
+		}
 		for _, f := range s.Feeds {
 			o := opmlOutline{
 				Type: "rss", Text: s.Name, Title: s.Name, XMLURL: f.URL, HTMLURL: s.Home,
 				Language: s.Lang, Category: strings.Join(s.Tags, ","),
 				Source: s.ID, Country: s.Country, Every: nonzero(f.Every), Gap: nonzero(s.Gap), AtOnce: s.AtOnce,
+				HTTP1: s.HTTP1, UserAgent: s.UserAgent, Proxy: s.Proxy, Pages: s.Pages, Extract: rules,
 			}
 			if len(s.Tags) == 0 {
 				doc.Outlines = append(doc.Outlines, o)

@@ -314,6 +314,12 @@ func randomCatalog(rng *rand.Rand) *Catalog {
 			Gap: Duration(rng.IntN(3600)) * Duration(time.Second), AtOnce: rng.IntN(4),
 			HTTP1: rng.IntN(2) == 0, UserAgent: []string{"", "Reader/1.0 (+https://me.example)"}[rng.IntN(2)],
 			Proxy: []string{"", "socks5://localhost:1080", "http://proxy:3128"}[rng.IntN(3)],
+			Pages: []string{"", PagesAlways, PagesNever}[rng.IntN(3)],
+			Extract: []*ExtractRules{
+				nil,
+				{Body: `div[class="a  b &<\"]"] > p, #т`, Author: ".by"},
+				{Title: "h1", Date: "time", Drop: []string{".ad", "aside > p"}},
+			}[rng.IntN(3)],
 		}
 		for j := range rng.IntN(3) {
 			s.Feeds = append(s.Feeds, Feed{URL: fmt.Sprintf("https://s%d.example/%d?a=b&c=#x", i, j), Every: Duration(rng.IntN(2)) * Duration(time.Hour)})

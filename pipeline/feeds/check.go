@@ -220,10 +220,10 @@ type Finding struct {
 
 // Find asks an address, and where it is a page, what the page names as its
 // feeds; the usual paths are tried only where it names none that is one. An
-// address without a scheme is tried over https, then http. There is no error:
-// what went wrong is among the tries.
-func Find(ctx context.Context, client Fetcher, address string, allowPrivate bool) *Finding {
-	c := checker{client: client, src: &catalog.Source{AllowPrivate: allowPrivate}}
+// address without a scheme is tried over https, then http. They are asked as the
+// source says. There is no error: what went wrong is among the tries.
+func Find(ctx context.Context, client Fetcher, address string, src catalog.Source) *Finding {
+	c := checker{client: client, src: &src}
 	address = strings.TrimSpace(address)
 	f := &Finding{URL: address}
 	first := []string{address}

@@ -129,7 +129,7 @@ func TestFind(t *testing.T) {
 		{"nobody there: no guesses", "http://127.0.0.1:1/", nil, 1},
 	}
 	for _, tt := range tests {
-		f := feeds.Find(t.Context(), c, tt.address, true)
+		f := feeds.Find(t.Context(), c, tt.address, catalog.Source{AllowPrivate: true})
 		var got []string
 		for _, cand := range f.Feeds {
 			got = append(got, cand.URL)

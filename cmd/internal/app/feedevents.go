@@ -146,3 +146,20 @@ func (a *App) Yield(ctx context.Context, source string) (web.YieldStatus, error)
 		Collapsed: y.Collapsed, Reason: y.Reason, Since: y.Since, LastGood: y.LastGood,
 	}, nil
 }
+
+// Collapsed implements web.Yields.
+func (a *App) Collapsed(ctx context.Context) (map[string]string, error) {
+	kv, err := a.node.KV(ctx, pipeline.BucketCheckpoints)
+	if err != nil {
+		return nil, err
+	}
+	list, err := extractors.Collapsed(ctx, kv)
+	if err != nil {
+		return nil, err
+	}
+	why := make(map[string]string, len(list))
+	for id, c := range list {
+		why[id] = c.Reason
+	}
+	return why, nil
+}

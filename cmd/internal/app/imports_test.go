@@ -23,12 +23,15 @@ var rules = map[string][]string{
 	"pipeline/feeds":      {"pipeline", "pipeline/catalog", "pipeline/fetch"},
 	"pipeline/stories":    {"pipeline", "extractors/textnorm"},
 	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm", "extractors/warc"},
-	"extractors/readable": {"extractors/readable/internal/content"},
+	"extractors/readable": {"extractors/readable/internal/content", "extractors/readable/internal/voter"},
 
 	"extractors/readable/internal/content": {},
-	"extractors/readable/internal/fit":     {"extractors/readable", "extractors/readable/internal/content", "extractors/readable/readabletest"},
-	"extractors/readable/readabletest":     {},
-	"extractors/tags/tagtest":              {"pipeline", "pipeline/catalog", "extractors/textnorm"},
+	"extractors/readable/internal/fit": {
+		"extractors/readable", "extractors/readable/internal/content", "extractors/readable/internal/voter", "extractors/readable/readabletest",
+	},
+	"extractors/readable/internal/voter": {"extractors/readable/internal/content"},
+	"extractors/readable/readabletest":   {},
+	"extractors/tags/tagtest":            {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 
 	"extractors/textnorm": {},
 	"extractors/warc":     {},
@@ -47,7 +50,7 @@ var soleImporters = map[string][]string{
 	"github.com/nats-io/":                 {"pipeline/jet"},
 	"github.com/blevesearch/bleve/":       {"index"},
 	"github.com/mmcdole/":                 {"pipeline/feeds"},
-	"codeberg.org/readeck/":               {"extractors/readable"},
+	"codeberg.org/readeck/":               {"extractors/readable/internal/voter"},
 	"github.com/markusmobius/":            {"extractors/readable"},
 	"github.com/spf13/cobra":              {"cmd/newswatch"},
 	"github.com/danielgtaylor/huma/":      {"web"},

@@ -71,8 +71,8 @@ func (a *App) hook() (*web.Hook, error) {
 
 // A findRequest asks the process that fetches to find the feeds of a site.
 type findRequest struct {
-	URL     string `json:"url"`
-	Private bool   `json:"private"`
+	URL    string         `json:"url"`
+	Source catalog.Source `json:"source"` // how it is asked
 }
 
 func (a *App) serveFind(ctx context.Context) error {
@@ -84,13 +84,13 @@ func (a *App) serveFind(ctx context.Context) error {
 func (a *App) find(ctx context.Context, req findRequest) *feeds.Finding {
 	ctx, cancel := context.WithTimeout(ctx, findWait)
 	defer cancel()
-	return feeds.Find(ctx, a.client, req.URL, req.Private)
+	return feeds.Find(ctx, a.client, req.URL, req.Source)
 }
 
 // discover is web.Deps.Discover: here where this process fetches, else in one
 // that does.
-func (a *App) discover(ctx context.Context, url string, private bool) (web.Discovery, error) {
-	req := findRequest{URL: url, Private: private}
+func (a *App) discover(ctx context.Context, url string, src catalog.Source) (web.Discovery, error) {
+	req := findRequest{URL: url, Source: src}
 	var found *feeds.Finding
 	if a.poller != nil {
 		found = a.find(ctx, req)

@@ -78,12 +78,24 @@ func TestCollapsedPagesAlertOnce(t *testing.T) {
 	if html := pages(); !strings.Contains(html, reason) || !strings.Contains(html, ">collapsed<") {
 		t.Errorf("the source's page says nothing of it:\n%s", html)
 	}
+	thin := func() []string {
+		var got struct{ Items []struct{ ID string } }
+		r.do("GET", "/api/v1/sources?state=collapsed", "", &got)
+		var ids []string
+		for _, s := range got.Items {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	if got := thin(); len(got) != 1 || got[0] != "vestnik" {
+		t.Errorf("collapsed sources: %v", got)
+	}
 	r.stop()
 
 	r = start()
 	publish(30, "Войдите.", pipeline.Problem{Stage: "extract", Reason: readable.NoteShort})
 	publish(40, strings.Repeat("Делегаты конференции уехали из города. ", 40))
-	eventually(t, "recovery", func() bool { return !strings.Contains(pages(), ">collapsed<") })
+	eventually(t, "recovery", func() bool { return !strings.Contains(pages(), ">collapsed<") && len(thin()) == 0 })
 	if all := alerts(); len(all) != 1 || all[0].ID != sent.ID {
 		t.Errorf("%d alerts: %+v", len(all), all)
 	}

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 )
@@ -60,15 +59,6 @@ func Measure(pages []Page, extract func(body []byte, p Page) (Got, error)) (map[
 		}
 	}
 	return scores, nil
-}
-
-// processorTime is what the process has used, its garbage collection included.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Add counts a page in.

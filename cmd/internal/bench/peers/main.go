@@ -3,6 +3,9 @@
 //
 //	NEWSWATCH_CORPORA=… go run -C cmd/internal/bench/peers . -update
 //
+// With -texts it measures nothing and keeps the texts of each, for the command
+// extractors/readable/internal/fit, which tells what they are worth as voters.
+//
 // It is a module of its own, so that the product links none of them. The texts
 // of newswatch are not in the table, since its model is fitted on these pages;
 // what it finds on hosts that it was not fitted on stands in the table beside,
@@ -11,6 +14,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -49,6 +53,7 @@ var sets = []string{"scrapinghub", "fundus", "gne", "gne-trimmed", "newspaper4k"
 
 func main() {
 	update := flag.Bool("update", false, "write the table into BENCHMARKS.md")
+	texts := flag.String("texts", "", "measure nothing, write the texts of each extractor into this folder")
 	flag.Parse()
 	pages, err := readabletest.Pages(os.Getenv("NEWSWATCH_CORPORA"))
 	if err != nil {
@@ -63,6 +68,12 @@ func main() {
 		if p.Body != "" || len(p.W) > 0 {
 			known = append(known, p)
 		}
+	}
+	if *texts != "" {
+		if err := write(*texts, known); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "| extractor | %s | segments | pages/s | p99 ms | allocs/page | failed |\n|---|%s---|---|---|---|---|\n",
@@ -99,6 +110,35 @@ func main() {
 			log.Fatal(err)
 		}
 	}
+}
+
+// write keeps the texts of the others, by set and name of the page, a file each.
+func write(dir string, pages []readabletest.Page) error {
+	for _, e := range extractors {
+		if e.name == "newswatch" {
+			continue
+		}
+		texts := make(map[string]string)
+		for _, p := range pages {
+			body, err := os.ReadFile(p.Path)
+			if err != nil {
+				return err
+			}
+			got, err := e.extract(body, p)
+			if err != nil {
+				log.Printf("%s: %s: %v", e.name, p.Path, err)
+			}
+			texts[p.Set+" "+p.ID] = got.Text
+		}
+		data, err := json.Marshal(texts)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.name+".json"), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newswatch(body []byte, p readabletest.Page) (readabletest.Got, error) {

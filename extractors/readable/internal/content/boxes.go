@@ -100,6 +100,7 @@ const (
 	bitPay       // paywalls
 	bitCardName  // cards, teasers, lists of entries
 	bitMediaName // pictures, galleries, players
+	bitTweet     // posts of networks
 	bitCount     = iota
 )
 
@@ -127,6 +128,7 @@ var names = nameTable(map[bits]string{
 	bitLive:      "live ticker liveblog scoreboard score weather stock stocks",
 	bitNavName:   "nav navigation navbar menu breadcrumb breadcrumbs crumb crumbs pagination pager paging toolbar tools skip jump sitemap toc",
 	bitFootName:  "footer footnote footnotes copyright colophon legal disclaimer bottom foot imprint",
+	bitTweet:     "tweet tweets",
 	bitPay:       "paywall premium subscriber regwall meter paid plus piano",
 	bitCardName:  "card cards grid carousel slider slick swiper list feed archive latest headlines tile tiles item items",
 	bitMediaName: "image img photo picture figure gallery caption credit video player media audio embed slideshow thumbnail thumb wp-caption",

@@ -50,9 +50,11 @@ type Block struct {
 	odd          int32 // |, », ©, •, ›, #, @ and the like
 	quotes       int32
 	links        int32 // links in it
+	handle       bool  // it names an account: (@name)
 	lastMark     rune  // last character that is no space
 	firstRune    rune
 	digest       uint64
+	says         said
 	Probability  float64 // that it belongs to the article
 	probability1 float64 // what the first forest says
 }
@@ -76,7 +78,14 @@ type box struct {
 	linked   int32
 	prose    int32 // weight of blocks inside that read like prose
 	blocks   int32
+	dated    int32 // of the blocks, with a date's marks
+	named    int32 // with an author's
+	heads    int32 // headings
 	children int32
+	group    int32 // in Document.groups, and those of the nearest and the outermost repetition; -1: none
+	near     int32
+	outer    int32
+	section  int32   // a box
 	above    bool    // it is the top box or holds it
 	score    float32 // as a container of prose
 	first    int32   // block
@@ -90,6 +99,7 @@ type Document struct {
 	text   []byte
 	words  []uint64 // hashes
 	boxes  []box
+	groups []group
 	top    int32   // the box with the highest score
 	sigs   []int32 // for each block, its box's signature among those of the page
 	nsigs  int
@@ -155,6 +165,7 @@ type walker struct {
 	b        Block // being made
 	box      int32
 	brk      uint8 // due before the next block
+	plain    bool  // only the text is wanted, and of that what is seen
 	space    bool
 	item     bool
 	pre      int
@@ -183,7 +194,7 @@ func (w *walker) children(n *html.Node) {
 func (w *walker) element(n *html.Node) {
 	kind, ok := kinds[n.Data]
 	switch {
-	case kind == kindUnseen:
+	case kind == kindUnseen, w.plain && hiddenBy(n):
 		return
 	case !ok && strings.IndexByte(n.Data, '-') > 0:
 		kind = kindCustom
@@ -227,7 +238,9 @@ func (w *walker) inside(n *html.Node, kind uint8, level uint8) {
 	parent := &d.boxes[outer]
 	b := box{node: n, parent: outer, depth: parent.depth + 1, kind: kind, index: parent.children, bits: parent.bits | kindBits[kind]}
 	parent.children++
-	b.classify(n, parent, &w.name)
+	if !w.plain {
+		b.classify(n, parent, &w.name)
+	}
 	d.boxes = append(d.boxes, b)
 	w.box = int32(len(d.boxes) - 1)
 	heading := w.heading
@@ -301,7 +314,7 @@ func (w *walker) text(s string) {
 			w.endWord()
 			w.space = true
 			continue
-		case c < 0x20, c == 0x7f, c == '\u00ad', c == '\u200b', c == '\u2060', c == '\ufeff', c == '\ufffe', c == '\uffff':
+		case invisible(c):
 			continue
 		}
 		w.rune(c)
@@ -322,6 +335,9 @@ func (w *walker) rune(c rune) {
 	}
 	d.text = utf8.AppendRune(d.text, c)
 	b.end = len(d.text)
+	if c == '@' && b.lastMark == '(' {
+		b.handle = true
+	}
 	b.lastMark = c
 	switch class := classOf(c); class {
 	case classLower, classUpper, classLetter, classDigit, classMark:

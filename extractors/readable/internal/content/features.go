@@ -16,11 +16,11 @@ type Hints struct {
 // Count is the number of features of a block.
 const (
 	ownCount   = 25 + groupCount // of the block itself, seen by its neighbours too
-	firstCount = ownCount + 4*nearCount + 79 + int(bitCount)
+	firstCount = ownCount + 4*nearCount + 69 + int(bitCount) + 3 + 2*groupedCount + headedCount + sectionCount
 	nearCount  = 11 // of the neighbours
 	// Count is the length of a row of the second forest, whose first part is
 	// the row of the first.
-	Count      = firstCount + 26
+	Count      = firstCount + 29
 	FirstCount = firstCount
 )
 
@@ -87,6 +87,11 @@ func (d *Document) Features(h Hints) []float32 {
 		all += b.weight
 		prose += b.prose()
 	}
+	for i := range d.Blocks {
+		d.Blocks[i].says = d.said(&d.Blocks[i])
+	}
+	d.group()
+	heading := lastHeading{at: -1}
 	title := d.findTitle(titles, longest)
 	top := d.boxes[d.top]
 	var before int32
@@ -96,8 +101,8 @@ func (d *Document) Features(h Hints) []float32 {
 		b := &d.Blocks[i]
 		x := &d.boxes[b.box]
 		r := row{v: rows[i*Count : (i+1)*Count]}
-		says := d.said(b)
-		d.own(&r, b, titles, known, &says)
+		says := &b.says
+		d.own(&r, b, titles, known, says)
 		if r.n != ownCount {
 			panic("content: own features")
 		}
@@ -163,9 +168,19 @@ func (d *Document) Features(h Hints) []float32 {
 				since[k] = i
 			}
 		}
+		r.add(yes(b.handle))
+		r.add(yes(b.firstRune == '—' || b.firstRune == '–' || b.firstRune == '-'))
+		r.add(yes(b.firstRune == '(' || b.firstRune == '[' || b.firstRune == '（'))
+		d.grouped(&r, x.near, all)
+		d.grouped(&r, x.outer, all)
+		d.headed(&r, i, &heading)
+		d.sectioned(&r, i, x, all)
+		if b.heading > 0 || x.kind >= kindH1 && x.kind <= kindH3 {
+			heading = lastHeading{i, max(b.heading, 1), d.phrase(b), ratio(b.linked, b.weight), *says}
+		}
 		earlier[b.digest] = true
 		before += b.weight
-		if r.n > firstCount {
+		if r.n != firstCount {
 			panic("content: features")
 		}
 	}
@@ -319,6 +334,16 @@ func (d *Document) sum() {
 		if p > 0 {
 			s = 1 + float32(b.commas+b.stops)/2 + float32(min(p/100, 5))
 		}
+		dated, named, heads := int32(0), int32(0), int32(0)
+		if (b.inline|b.bits)&bitDate != 0 && b.weight < 200 {
+			dated = 1
+		}
+		if (b.inline|b.bits)&bitAuthor != 0 && b.weight < 200 {
+			named = 1
+		}
+		if b.heading > 0 {
+			heads = 1
+		}
 		up := 0
 		for x := b.box; x >= 0; x = d.boxes[x].parent {
 			c := &d.boxes[x]
@@ -326,6 +351,9 @@ func (d *Document) sum() {
 			c.linked += b.linked
 			c.prose += p
 			c.blocks++
+			c.dated += dated
+			c.named += named
+			c.heads += heads
 			if c.first < 0 {
 				c.first = int32(i)
 			}
@@ -451,6 +479,15 @@ func (d *Document) Context(rows []float32) {
 			first, last = min(first, i), i
 		}
 	}
+	for i := range d.groups {
+		d.groups[i].mass = 0
+	}
+	for i := range d.boxes {
+		if g := d.boxes[i].group; g >= 0 {
+			d.groups[g].mass += d.boxes[i].mass
+		}
+	}
+	heading := -1.
 	p := func(i int) float64 {
 		if i < 0 || i >= n {
 			return 0
@@ -491,6 +528,22 @@ func (d *Document) Context(rows []float32) {
 		r.add(float64(since))
 		r.add(float64(ahead[i+1]))
 		r.add(float64(all))
+		x = &d.boxes[b.box]
+		for _, g := range [...]int32{x.near, x.outer} {
+			if g < 0 {
+				r.add(-1)
+				continue
+			}
+			r.add(float64(d.groups[g].mass / float32(max(d.groups[g].weight, 1))))
+		}
+		s2 := &d.boxes[x.section]
+		r.add(float64(s2.mass / float32(max(s2.weight, 1))))
+		r.add(float64(s2.mass / all))
+		r.add(heading)
+		r.add(b.probability1 - (p(i-1)+p(i+1))/2)
+		if b.heading > 0 {
+			heading = b.probability1
+		}
 		sofar += float32(b.probability1) * float32(b.weight)
 		if since++; p(i) > .5 && b.weight > 60 {
 			since = 0
@@ -534,6 +587,7 @@ func (d *Document) Choose(skip func(i int) bool) (kept []bool, expected float64)
 	for _, i := range order[:best] {
 		kept[i] = true
 	}
+	d.once(kept)
 	return kept, expected
 }
 
@@ -554,3 +608,6 @@ func digestOf(words []uint64) uint64 {
 	}
 	return h
 }
+
+// Shingles are the runs of three words in a text.
+func Shingles(s string) map[uint64]bool { return shingles(s) }

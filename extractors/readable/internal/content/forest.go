@@ -54,11 +54,13 @@ func (f *Forest) Score(row []float32) float64 {
 
 // A Model is what the command fit makes.
 type Model struct {
-	About   string          `json:"about"`
-	Lexicon map[string]int8 `json:"lexicon"` // words of classes and ids → tenths of log odds
-	Words   map[string]int8 `json:"words"`   // words of short blocks → tenths of log odds
-	First   Forest          `json:"first"`
-	Second  Forest          `json:"second"`
+	About    string          `json:"about"`
+	Lexicon  map[string]int8 `json:"lexicon"` // words of classes and ids → tenths of log odds
+	Words    map[string]int8 `json:"words"`   // words of short blocks → tenths of log odds
+	Escalate Escalation      `json:"escalate"`
+	Trust    [][2]float64    `json:"trust"` // expected F1 → F1 that came of it, rising
+	First    Forest          `json:"first"`
+	Second   Forest          `json:"second"`
 }
 
 //go:embed model.json

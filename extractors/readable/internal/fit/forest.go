@@ -94,7 +94,7 @@ func boost(rows [][]float32, features int, label []bool, weight []float64, seed 
 	for i := range score {
 		score[i] = base
 	}
-	g, h := make([]float64, b.n), make([]float64, b.n)
+	d := make([]sums, b.n)
 	for range trees {
 		for i := range score {
 			p := 1 / (1 + math.Exp(-score[i]))
@@ -102,21 +102,21 @@ func boost(rows [][]float32, features int, label []bool, weight []float64, seed 
 			if label[i] {
 				y = 1
 			}
-			g[i], h[i] = weight[i]*(p-y), weight[i]*max(p*(1-p), 1e-4)
+			d[i] = sums{weight[i] * (p - y), weight[i] * max(p*(1-p), 1e-4)}
 		}
 		// Rows that the forest has right already seldom change a tree: they are
 		// drawn less often and then count for more.
 		var sum float64
-		for i := range g {
-			sum += math.Abs(g[i])
+		for i := range d {
+			sum += math.Abs(d[i].g)
 		}
-		mean := sum / float64(len(g))
+		mean := sum / float64(len(d))
 		var in []int32
 		for i := range b.n {
-			part := max(leastPart, rowPart*min(1, math.Abs(g[i])/mean))
+			part := max(leastPart, rowPart*min(1, math.Abs(d[i].g)/mean))
 			if rng.Float64() < part {
 				in = append(in, int32(i))
-				g[i], h[i] = g[i]*rowPart/part, h[i]*rowPart/part
+				d[i].g, d[i].h = d[i].g*rowPart/part, d[i].h*rowPart/part
 			}
 		}
 		var cols []int
@@ -125,7 +125,7 @@ func boost(rows [][]float32, features int, label []bool, weight []float64, seed 
 				cols = append(cols, c)
 			}
 		}
-		t := tree(b.grow(in, cols, g, h))
+		t := tree(b.grow(in, cols, d))
 		const chunk = 4096
 		parallel((b.n+chunk-1)/chunk, func(c int) {
 			for i := c * chunk; i < min(b.n, (c+1)*chunk); i++ {
@@ -157,60 +157,81 @@ type split struct {
 	cut  int
 }
 
-func (b *binned) grow(in []int32, cols []int, g, h []float64) []content.Node {
+// sums are the first and second derivatives of the rows of a bin.
+type sums struct{ g, h float64 }
+
+// histogram adds the rows' derivatives up by the bins of each column, which has
+// at most 65.
+func (b *binned) histogram(in []int32, cols []int, d []sums) [][65]sums {
+	of := make([]sums, len(in)) // in the order of the rows, which is kinder to the cache
+	for k, i := range in {
+		of[k] = d[i]
+	}
+	out := make([][65]sums, len(cols))
+	parallel(len(cols), func(c int) {
+		col, to := b.cols[cols[c]], &out[c]
+		for k, i := range in {
+			x := &to[col[i]]
+			x.g += of[k].g
+			x.h += of[k].h
+		}
+	})
+	return out
+}
+
+// without takes a part of the rows out of a histogram.
+func without(all, part [][65]sums) {
+	for c := range all {
+		for k := range all[c] {
+			all[c][k].g -= part[c][k].g
+			all[c][k].h -= part[c][k].h
+		}
+	}
+}
+
+func (b *binned) best(hist [][65]sums, cols []int, all sums) split {
+	var best split
+	for k, c := range cols {
+		var l sums
+		for cut := range b.cuts[c] {
+			l.g += hist[k][cut].g
+			l.h += hist[k][cut].h
+			r := sums{all.g - l.g, all.h - l.h}
+			if l.h < minChild || r.h < minChild {
+				continue
+			}
+			gain := l.g*l.g/(l.h+lambda) + r.g*r.g/(r.h+lambda) - all.g*all.g/(all.h+lambda)
+			if gain > best.gain {
+				best = split{gain, c, cut}
+			}
+		}
+	}
+	return best
+}
+
+func (b *binned) grow(in []int32, cols []int, d []sums) []content.Node {
 	nodes := []content.Node{{}}
 	type open struct {
 		node  int
 		in    []int32
 		depth int
+		hist  [][65]sums
 	}
-	queue := []open{{0, in, 0}}
+	queue := []open{{0, in, 0, b.histogram(in, cols, d)}}
 	for len(queue) > 0 {
 		o := queue[0]
 		queue = queue[1:]
-		var G, H float64
+		var all sums
 		for _, i := range o.in {
-			G += g[i]
-			H += h[i]
+			all.g += d[i].g
+			all.h += d[i].h
 		}
-		leaf := func() { nodes[o.node] = content.Node{Value: float32(-rate * G / (H + lambda))} }
-		if o.depth == depth || H < 2*minChild {
-			leaf()
-			continue
+		s := split{}
+		if o.depth < depth && all.h >= 2*minChild {
+			s = b.best(o.hist, cols, all)
 		}
-		best := make([]split, len(cols))
-		parallel(len(cols), func(k int) {
-			c := cols[k]
-			var hg, hh [65]float64
-			col := b.cols[c]
-			for _, i := range o.in {
-				hg[col[i]] += g[i]
-				hh[col[i]] += h[i]
-			}
-			var gl, hl float64
-			for cut := range b.cuts[c] {
-				gl += hg[cut]
-				hl += hh[cut]
-				if hl < minChild || H-hl < minChild {
-					continue
-				}
-				gain := gl*gl/(hl+lambda) + (G-gl)*(G-gl)/(H-hl+lambda) - G*G/(H+lambda)
-				if gain > best[k].gain {
-					best[k] = split{gain, c, cut}
-				}
-			}
-		})
-		s := slices.MaxFunc(best, func(x, y split) int {
-			switch {
-			case x.gain < y.gain:
-				return -1
-			case x.gain > y.gain:
-				return 1
-			}
-			return 0
-		})
 		if s.gain < .5 {
-			leaf()
+			nodes[o.node] = content.Node{Value: float32(-rate * all.g / (all.h + lambda))}
 			continue
 		}
 		var left, right []int32
@@ -224,7 +245,18 @@ func (b *binned) grow(in []int32, cols []int, g, h []float64) []content.Node {
 		l := len(nodes)
 		nodes = append(nodes, content.Node{}, content.Node{})
 		nodes[o.node] = content.Node{Feature: uint16(s.col), Value: b.cuts[s.col][s.cut], Left: uint16(l), Right: uint16(l + 1)}
-		queue = append(queue, open{l, left, o.depth + 1}, open{l + 1, right, o.depth + 1})
+		// The histogram of the larger part is what the smaller one's leaves.
+		x, y := open{l, left, o.depth + 1, nil}, open{l + 1, right, o.depth + 1, nil}
+		if o.depth+1 < depth {
+			if len(left) < len(right) {
+				x.hist, y.hist = b.histogram(left, cols, d), o.hist
+				without(y.hist, x.hist)
+			} else {
+				y.hist, x.hist = b.histogram(right, cols, d), o.hist
+				without(x.hist, y.hist)
+			}
+		}
+		queue = append(queue, x, y)
 	}
 	return nodes
 }

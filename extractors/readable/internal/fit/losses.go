@@ -13,9 +13,9 @@ import (
 // A loss is what blocks of a kind cost the pages of a set: tokens too many and
 // too few, in thousandths of a page's text.
 type loss struct {
-	kind           string
-	much, little   float64
-	muchIn, littIn int // pages
+	kind             string
+	much, little     float64
+	muchIn, littleIn int // pages
 }
 
 // losses tells for each set which kinds of blocks texts have too much and too
@@ -78,7 +78,7 @@ func losses(pages []readabletest.Page, texts []string) string {
 			if id := fmt.Sprint(name, l); !seen[id] {
 				seen[id] = true
 				if l == 1 {
-					sums[at].littIn++
+					sums[at].littleIn++
 				} else {
 					sums[at].muchIn++
 				}
@@ -99,7 +99,7 @@ func losses(pages []readabletest.Page, texts []string) string {
 		n := float64(count[set]) / 1000
 		fmt.Fprintf(&b, "%s\n", set)
 		for _, l := range list[:min(len(list), 24)] {
-			fmt.Fprintf(&b, "  %-20s too much %6.2f (%3d pages)  too little %6.2f (%3d pages)\n", l.kind, l.much/n, l.muchIn, l.little/n, l.littIn)
+			fmt.Fprintf(&b, "  %-20s too much %6.2f (%3d pages)  too little %6.2f (%3d pages)\n", l.kind, l.much/n, l.muchIn, l.little/n, l.littleIn)
 		}
 	}
 	return b.String()

@@ -1,12 +1,18 @@
 // Fit makes the model of package content from pages with known text:
 //
-//	NEWSWATCH_CORPORA=… go run ./extractors/readable/internal/fit [-folds 5] [-o model.json]
+//	NEWSWATCH_CORPORA=… go run ./extractors/readable/internal/fit [-folds 3] [-o model.json]
 //
-// It fits on all hosts. What may be expected on hosts it has not seen is
-// measured by -folds, which fits no model to keep: it parts the hosts, measures
-// each part with a model fitted on the others, and prints the table that stands
-// in BENCHMARKS.md. -half fits on one half of the hosts and measures both, for
-// trying things out.
+// It fits the forests on all hosts. When to ask another way to the text, what its
+// vote weighs and how sure a text is are fitted on pages of hosts that a forest
+// was not fitted on: the hosts are parted in three, and each part judged by
+// forests fitted on the other two.
+//
+// What may be expected on hosts it has not seen is measured by -folds, which
+// keeps no model: each part is measured with all that is fitted on the others,
+// and the tables are those in BENCHMARKS.md. With -votes the others' texts are
+// measured as votes, too; with -losses it shows what kinds of blocks the texts
+// have too much and too little of. -half fits on one half of the hosts and
+// measures both, for trying things out.
 package main
 
 import (
@@ -22,6 +28,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/html"
@@ -43,6 +50,10 @@ type sample struct {
 
 var shown string // a set
 
+// folds is in how many parts the hosts are parted to fit what needs to see pages
+// that a model was not fitted on.
+const folds = 3
+
 // smallWeight is what a block weighs beside its share of the text: what is
 // small counts too.
 const smallWeight = .008
@@ -50,12 +61,13 @@ const smallWeight = .008
 func main() {
 	half := flag.Bool("half", false, "fit on one half of the hosts")
 	parts := flag.Int("folds", 0, "measure by this many folds of the hosts, and keep no model")
-	part := flag.Int("fold", -1, "make the texts of this fold alone, to run several at a time; for -folds with -texts")
-	benchmarks := flag.String("benchmarks", "", "the BENCHMARKS.md into which -folds writes its table")
-	dir := flag.String("texts", "", "folder in which -folds keeps the texts of each fold, and finds those made before")
+	part := flag.Int("fold", -1, "make the model of this fold alone, to run several at a time; for -folds with -models")
+	benchmarks := flag.String("benchmarks", "", "the BENCHMARKS.md into which -folds writes its tables")
+	dir := flag.String("models", "", "folder in which the model of each fold is kept, and found if it was made before")
 	out := flag.String("o", "extractors/readable/internal/content/model.json", "the model")
 	only := flag.Bool("measure", false, "fit nothing, measure the committed model")
 	written := flag.String("written", "extractors/readable/testdata/pages", "the pages written by hand")
+	votes := flag.String("votes", "", "folder of the texts of others, which cmd/internal/bench/peers writes, to measure as votes; for -folds")
 	lost := flag.Bool("losses", false, "show which kinds of blocks -folds has too much and too little of")
 	flag.StringVar(&shown, "show", "", "show what is wrong with the pages of this set")
 	flag.Parse()
@@ -82,28 +94,17 @@ func main() {
 		return
 	}
 	if *parts > 0 {
-		var texts []map[string]string
-		for k := range *parts {
-			if *part < 0 || *part == k {
-				texts = append(texts, fold(pages, k, *parts, *dir))
-			}
-		}
+		f := fold(pages, *parts, *part, *dir)
 		if *part < 0 {
-			all := joined(pages, texts)
-			t := table(pages, all)
-			fmt.Print(t)
-			if *lost {
-				fmt.Print(losses(pages, all))
-			}
-			if *benchmarks != "" {
-				if err := readabletest.WriteBetween(*benchmarks, "extraction folds", "```\n"+t+"```\n"); err != nil {
-					log.Fatal(err)
-				}
-			}
+			report(f, pages, *lost, *votes, *benchmarks)
 		}
 		return
 	}
+	f := fold(fit, folds, -1, *dir)
+	bs := except(f.ballots(nil), -1)
 	m := fitModel(fit)
+	m.Escalate = fitEscalation(bs)
+	m.Trust = fitTrust(bs, m.Escalate)
 	m.About = "Made by: go run ./extractors/readable/internal/fit. Don't edit."
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -120,53 +121,39 @@ func main() {
 	fmt.Printf("on the %d pages fitted on:\n%s", len(fit), measure(fit))
 }
 
-// fold is what is extracted from one part of the hosts with a model fitted on
-// the others, by the pages' paths.
-func fold(pages []readabletest.Page, k, parts int, dir string) map[string]string {
-	texts := make(map[string]string)
-	file := filepath.Join(dir, fmt.Sprintf("fold-%d-of-%d.json", k, parts))
-	if b, err := os.ReadFile(file); dir != "" && err == nil {
-		if err := json.Unmarshal(b, &texts); err != nil {
-			log.Fatalf("%s: %v", file, err)
-		}
-		return texts
+// report prints what the folds came to, and writes it into BENCHMARKS.md.
+func report(f *folded, pages []readabletest.Page, lost bool, votes, benchmarks string) {
+	bs := f.ballots(nil)
+	got := f.extract(pages, bs)
+	texts := textsOf(got)
+	tables := map[string]string{
+		"extraction folds":      "```\n" + table(pages, texts) + "```\n",
+		"extraction confidence": reliability(pages, got),
 	}
-	var fit, rest []readabletest.Page
-	for _, p := range pages {
-		if int(hash(host(p))>>5%uint64(parts)) == k {
-			rest = append(rest, p)
-		} else {
-			fit = append(fit, p)
-		}
+	fmt.Print(tables["extraction folds"], tables["extraction confidence"])
+	if lost {
+		fmt.Print(losses(pages, texts))
 	}
-	content.Use(fitModel(fit))
-	for i, text := range extract(rest) {
-		texts[rest[i].Path] = text
-	}
-	log.Printf("fold %d of %d: %d pages", k, parts, len(rest))
-	if dir != "" {
-		b, err := json.Marshal(texts)
-		if err == nil {
-			err = os.WriteFile(file, b, 0o644)
-		}
+	if votes != "" {
+		t := "| vote | asked | all | " + strings.Join(voteSets, " | ") + " |\n|---|---|" + strings.Repeat("---:|", 1+len(voteSets)) + "\n" +
+			gains("readability", bs)
+		files, err := filepath.Glob(filepath.Join(votes, "go-trafilatura*.json"))
 		if err != nil {
 			log.Fatal(err)
 		}
+		for _, file := range files {
+			t += gains(strings.TrimSuffix(filepath.Base(file), ".json"), f.ballots(readVotes(file)))
+		}
+		tables["extraction votes"] = t
+		fmt.Print(t)
 	}
-	return texts
-}
-
-// joined are the texts of all folds.
-func joined(pages []readabletest.Page, folds []map[string]string) []string {
-	texts := make([]string, len(pages))
-	for i, p := range pages {
-		for _, f := range folds {
-			if text, ok := f[p.Path]; ok {
-				texts[i] = text
+	if benchmarks != "" {
+		for name, t := range tables {
+			if err := readabletest.WriteBetween(benchmarks, name, t); err != nil {
+				log.Fatal(err)
 			}
 		}
 	}
-	return texts
 }
 
 func fitModel(pages []readabletest.Page) content.Model {
@@ -181,7 +168,6 @@ func fitModel(pages []readabletest.Page) content.Model {
 
 	// What the first forest says of pages that it wasn't fitted on is what
 	// the second is to be fitted on.
-	const folds = 3
 	for k := range folds {
 		var in []*sample
 		for _, s := range samples {
@@ -221,27 +207,55 @@ func fitForest(samples []*sample, features int, seed uint64) content.Forest {
 	return boost(rows, features, label, weight, seed)
 }
 
+// parsed are the trees read before and what is known of their articles, by path.
+var parsed sync.Map
+
+type parsedPage struct {
+	root  *html.Node
+	hints content.Hints
+}
+
 func read(pages []readabletest.Page) []*sample {
 	out := make([]*sample, len(pages))
 	parallel(len(pages), func(i int) {
 		p := pages[i]
-		body, err := os.ReadFile(p.Path)
-		if err != nil {
-			log.Fatal(err)
+		t, ok := parsed.Load(p.Path)
+		if !ok {
+			root, hints, err := cutPage(p)
+			if err != nil {
+				return
+			}
+			t = parsedPage{root: root, hints: hints}
+			parsed.Store(p.Path, t)
 		}
-		text, _ := readable.Decode(body, "")
-		root, err := html.ParseWithOptions(bytes.NewReader(text), html.ParseOptionEnableScripting(false))
-		if err != nil {
-			return
-		}
-		s := &sample{page: p, host: host(p)}
-		var hints content.Hints
-		s.doc, hints = readable.Document(root, readable.Options{URL: p.URL})
-		s.rows = s.doc.Features(hints)
-		s.mark()
-		out[i] = s
+		out[i] = newSample(p, t.(parsedPage))
 	})
 	return slices.DeleteFunc(out, func(s *sample) bool { return s == nil })
+}
+
+func newSample(p readabletest.Page, t parsedPage) *sample {
+	s := &sample{page: p, host: host(p), doc: content.Read(t.root)}
+	s.rows = s.doc.Features(t.hints)
+	s.mark()
+	return s
+}
+
+func parsePage(p readabletest.Page) (*html.Node, error) {
+	body, err := os.ReadFile(p.Path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, _ := readable.Decode(body, "")
+	return html.ParseWithOptions(bytes.NewReader(text), html.ParseOptionEnableScripting(false))
+}
+
+func cutPage(p readabletest.Page) (*html.Node, content.Hints, error) {
+	root, err := parsePage(p)
+	if err != nil {
+		return nil, content.Hints{}, err
+	}
+	_, hints := readable.Document(root, readable.Options{URL: p.URL})
+	return root, hints, nil
 }
 
 // mark labels the blocks by the known text.
@@ -476,18 +490,25 @@ func hash(s string) uint64 {
 }
 
 // measure scores the whole extraction with the model in use.
-func measure(pages []readabletest.Page) string { return table(pages, extract(pages)) }
+func measure(pages []readabletest.Page) string { return table(pages, textsOf(extract(pages))) }
 
-func extract(pages []readabletest.Page) []string {
-	texts := make([]string, len(pages))
+func extract(pages []readabletest.Page) []readable.Page {
+	out := make([]readable.Page, len(pages))
 	parallel(len(pages), func(i int) {
 		body, err := os.ReadFile(pages[i].Path)
 		if err != nil {
 			log.Fatal(err)
 		}
-		got, _ := readable.Extract(body, readable.Options{URL: pages[i].URL, Published: time.Unix(1, 0)})
-		texts[i] = got.Text
+		out[i], _ = readable.Extract(body, readable.Options{URL: pages[i].URL, Published: time.Unix(1, 0)})
 	})
+	return out
+}
+
+func textsOf(pages []readable.Page) []string {
+	texts := make([]string, len(pages))
+	for i, p := range pages {
+		texts[i] = p.Text
+	}
 	return texts
 }
 
