@@ -89,7 +89,7 @@ func TestOnTheBus(t *testing.T) {
 		n := i % (stories * each)
 		a := pipeline.Article{Key: fmt.Sprintf("%016x", n), ID: fmt.Sprintf("20260331110000-%016x", n), Title: "Huawei", Revision: 1 + i/(stories*each),
 			Story: fmt.Sprintf("20260331110000-%016x", n%stories)}
-		if _, err := pipeline.Articles.Publish(ctx, node, a); err != nil {
+		if _, err := pipeline.Shards(1).Articles().Publish(ctx, node, a); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,14 +60,17 @@ func (s *segment) groups(collapse string) (*groups, error) {
 
 // A group is what is known of one while hits are collapsed.
 type group struct {
-	shown    found
-	original bool // shown is what the group is named by
+	shown    found // none (s is nil): no hit has been met
+	original bool  // shown is what the group is named by
+	hidden   bool  // another shard shows a hit of it
 }
 
-// collapse hides all hits but one of each group.
-func (r *run) collapse(ctx context.Context) error {
+// collapse hides all hits but one of each group, and of groups that another
+// shard shows all. It returns what is known of groups that have a hit which is
+// not what they are named by, and of those that are wanted.
+func (r *run) collapse(ctx context.Context, wanted []uint64) (map[uint64]group, error) {
 	if r.req.Collapse == collapseNone {
-		return nil
+		return nil, nil
 	}
 	err := r.each(r.views, func(v *view) error { // in several at once, for they are kept
 		for _, s := range v.segments {
@@ -78,12 +81,20 @@ func (r *run) collapse(ctx context.Context) error {
 		return ctx.Err()
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Most hits are alone in their group. Only those matter that are joined to
 	// another one's, and those others.
 	at := make(map[uint64]int32)
 	var all []group
+	for key := range r.hide {
+		at[key] = int32(len(all))
+		all = append(all, group{hidden: true})
+	}
+	for _, key := range wanted {
+		at[key] = int32(len(all))
+		all = append(all, group{})
+	}
 	order := newBest(r.req.Sort, cursor{}, 0)
 	compete := func(s *segment, docs *roaring.Bitmap, g *groups, joined bool) error {
 		c, err := s.clock()
@@ -104,6 +115,14 @@ func (r *run) collapse(ctx context.Context) error {
 				}
 				f, old := found{s: s, doc: d, unix: c.unix(d), score: s.score(d)}, &all[i]
 				original := !joined && r.req.Collapse == collapseCopies
+				if old.hidden {
+					losers = append(losers, d)
+					continue
+				}
+				if old.shown.s == nil {
+					old.shown, old.original = f, original
+					continue
+				}
 				if !original && (old.original || !order.before(&f, &old.shown)) {
 					losers = append(losers, d)
 					continue
@@ -139,19 +158,29 @@ func (r *run) collapse(ctx context.Context) error {
 				return nil
 			})
 			if err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if order.err != nil {
-		return order.err
+		return nil, order.err
 	}
 	for _, v := range r.views {
 		for _, s := range v.segments {
 			r.res.Total -= int(s.hidden.GetCardinality())
 		}
 	}
-	return nil
+	if !r.part {
+		return nil, nil
+	}
+	known := make(map[uint64]group, len(at))
+	for key, i := range at {
+		if g := all[i]; g.shown.s != nil {
+			order.id(&g.shown)
+			known[key] = g
+		}
+	}
+	return known, order.err
 }
 
 // score is that of a document that is ranked; 0: it is not, or none are.
@@ -165,38 +194,52 @@ func (s *segment) score(doc uint32) float64 {
 // isFirst says whether a hit is the one of its group that is shown, where not
 // all of them are sure: it looks at one after the other.
 func (r *run) isFirst(ctx context.Context, h hit) (bool, error) {
-	var key uint64
-	err := r.inView(ctx, h.s.v, func() error {
+	key, err := r.groupOf(ctx, h)
+	if err != nil || r.hide[key] {
+		return false, err
+	}
+	if id, ok := r.first[key]; ok {
+		return id == h.id, nil
+	}
+	first, err := r.firstOf(ctx, key)
+	if err != nil || first == nil {
+		return false, err
+	}
+	r.first[key] = first.id
+	return first.id == h.id, nil
+}
+
+// groupOf is the key of a hit's group.
+func (r *run) groupOf(ctx context.Context, h hit) (key uint64, err error) {
+	err = r.inView(ctx, h.s.v, func() error {
 		g, err := h.s.groups(r.req.Collapse)
 		if err == nil {
 			key = g.keys[h.doc]
 		}
 		return err
 	})
-	if err != nil {
-		return false, err
-	}
-	if id, ok := r.first[key]; ok {
-		return id == h.id, nil
-	}
+	return key, err
+}
+
+// firstOf is the hit of a group that is shown; nil: it has none.
+func (r *run) firstOf(ctx context.Context, key uint64) (*hit, error) {
 	members, err := r.members(ctx, key)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := r.placeHits(ctx, members); err != nil {
-		return false, err
+		return nil, err
 	}
 	for _, m := range members {
 		ok, err := r.verify(ctx, m)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if ok {
-			r.first[key] = m.id
-			return m.id == h.id, nil
+			return &m, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // members is the hits of a group, sure or not, the one to be shown first first.

@@ -96,4 +96,10 @@
 // The lowest of these is what From returns. The checkpoint keeps it until a
 // batch has become durable after From was asked: by then the consumer has been
 // set back, and a crash loses nothing.
+//
+// # Several shards
+//
+// A corpus may be divided over several indexes, which then know nothing of each
+// other. [Across] asks all of them and answers as one would; who has which, and
+// where, is not known here.
 package index

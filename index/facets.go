@@ -75,7 +75,7 @@ func (r *run) tally(ctx context.Context) error {
 			return err
 		}
 	}
-	all.into(&r.res, r.req)
+	all.into(&r.res, r.req, r.part)
 	return nil
 }
 
@@ -134,8 +134,9 @@ func (t *sums) add(more *sums) {
 	}
 }
 
-// into sets facets and timeline of the result.
-func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest) {
+// into sets facets and timeline of the result; of facets as many values
+// as are shown, or all, for a part.
+func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest, all bool) {
 	for _, field := range req.Facets {
 		if res.Facets == nil {
 			res.Facets = make(map[string][]pipeline.FacetCount)
@@ -143,7 +144,12 @@ func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest) {
 		if field == fieldDay {
 			res.Facets[field] = t.days()
 		} else {
-			res.Facets[field] = t.facet(field)
+			counts := t.facet(field)
+			most := maxFacet
+			if all {
+				most = maxPartFacet
+			}
+			res.Facets[field] = counts[:min(len(counts), most)]
 		}
 	}
 	if !req.Timeline {
@@ -156,7 +162,7 @@ func (t *sums) into(res *pipeline.SearchResult, req pipeline.SearchRequest) {
 	slices.SortFunc(res.Timeline, func(a, b pipeline.TimeCount) int { return a.T.Compare(b.T) })
 }
 
-// facet is the most frequent values first.
+// facet is all values, the most frequent first.
 func (t *sums) facet(field string) []pipeline.FacetCount {
 	counts := make([]pipeline.FacetCount, 0, len(t.values[field]))
 	for v, n := range t.values[field] {
@@ -168,7 +174,7 @@ func (t *sums) facet(field string) []pipeline.FacetCount {
 	slices.SortFunc(counts, func(a, b pipeline.FacetCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
 	})
-	return counts[:min(len(counts), maxFacet)]
+	return counts
 }
 
 // days is all days, in order.

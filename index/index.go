@@ -25,6 +25,8 @@ import (
 // the defaults.
 type Config struct {
 	Dir       string        `yaml:"dir"`        // folder of the partitions; made if absent
+	Shards    int           `yaml:"shards"`     // parts the corpus is divided into, each an Index of its own: for whoever opens them
+	Hold      []int         `yaml:"hold"`       // shards that a process has a copy of, counted from 0; none: all
 	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
@@ -40,6 +42,7 @@ type Config struct {
 	space  func(dir string) (free, total int64, err error) // of the disk; tests have others
 	bleve  map[string]any                                  // settings of Bleve's that differ in a test
 	places int64                                           // see maxPlaces
+	groups int                                             // see maxGroups
 	kept   int                                             // see keptBytes
 	nap    time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
 }
@@ -62,6 +65,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Verify <= 0 {
 		c.Verify = 2000
+	}
+	if c.groups <= 0 {
+		c.groups = maxGroups
 	}
 	if c.places <= 0 {
 		c.places = maxPlaces

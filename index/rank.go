@@ -99,8 +99,15 @@ func (r *run) rank(ctx context.Context) error {
 		for i, w := range r.after.weights {
 			all[i].weight = w
 		}
-	} else if err := r.weigh(ctx, all); err != nil {
-		return err
+	} else {
+		documents, counts, err := r.countWords(ctx, all)
+		if err != nil {
+			return err
+		}
+		r.after.weights = weights(documents, counts)
+		for i, w := range r.after.weights {
+			all[i].weight = w
+		}
 	}
 	if r.after.now == 0 {
 		r.after.now = r.ix.now().Unix()
@@ -115,22 +122,20 @@ func (r *run) rank(ctx context.Context) error {
 	})
 }
 
-// weigh sets the weights, which the next pages take over: an article that
-// comes in between must not change the scores.
-func (r *run) weigh(ctx context.Context, all []*leaf) error {
-	counts := make([]float64, len(all))
-	documents := 0.0
-	err := r.each(r.views, func(v *view) error {
-		own := make([]float64, len(all))
-		n := 0.0
+// countWords is how many documents there are, and how many have each leaf.
+func (r *run) countWords(ctx context.Context, all []*leaf) (documents int, counts []int, err error) {
+	counts = make([]int, len(all))
+	err = r.each(r.views, func(v *view) error {
+		own := make([]int, len(all))
+		n := 0
 		for _, s := range v.segments {
-			n += float64(s.live.GetCardinality())
+			n += int(s.live.GetCardinality())
 			for i, l := range all {
 				docs, err := s.having(ctx, l)
 				if err != nil {
 					return err
 				}
-				own[i] += float64(docs.AndCardinality(s.live))
+				own[i] += int(docs.AndCardinality(s.live))
 			}
 		}
 		r.mu.Lock()
@@ -141,13 +146,19 @@ func (r *run) weigh(ctx context.Context, all []*leaf) error {
 		}
 		return nil
 	})
-	r.after.weights = make([]float64, len(all))
-	for i, l := range all {
+	return documents, counts, err
+}
+
+// weights are those of leaves that so many of all documents have. The next
+// pages take them over: an article that comes in between must not change the
+// scores.
+func weights(documents int, counts []int) []float64 {
+	ws := make([]float64, len(counts))
+	for i, n := range counts {
 		// As a cursor carries it.
-		l.weight = float64(float32(math.Log1p((documents - counts[i] + 0.5) / (counts[i] + 0.5))))
-		r.after.weights[i] = l.weight
+		ws[i] = float64(float32(math.Log1p((float64(documents-n) + 0.5) / (float64(n) + 0.5))))
 	}
-	return err
+	return ws
 }
 
 // having is the documents with the leaf, deleted ones among them.

@@ -30,6 +30,11 @@ type run struct {
 	query *query.Query
 	after cursor
 
+	part bool            // of a search of several shards: facets have all values, copies are not counted
+	hide map[uint64]bool // groups that another shard shows
+
+	shownGroups groupKeys // of the hits of the page, where they are collapsed, of a part
+
 	mu      sync.Mutex // of what partitions report: views, partial, res.Warnings
 	views   []*view    // that have answered so far, newest first
 	opened  []*view
@@ -58,22 +63,13 @@ func (r *run) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.ix.cfg.Timeout)
 	defer cancel()
 	defer r.close()
-	if err := r.find(ctx); err != nil {
-		return err
-	}
-	r.lacking()
-	if r.req.Sort == pipeline.SortRelevance && r.req.Limit > 0 {
-		if err := r.rank(ctx); err != nil {
-			return err
-		}
-	}
-	if err := r.verifyAll(ctx); err != nil {
+	if err := r.hits(ctx); err != nil {
 		return err
 	}
 	guessing := r.unsure > 0
 	if guessing {
 		r.guess()
-	} else if err := r.collapse(ctx); err != nil {
+	} else if _, err := r.collapse(ctx, nil); err != nil {
 		return err
 	}
 	if err := r.page(ctx); err != nil {
@@ -84,7 +80,7 @@ func (r *run) run(ctx context.Context) error {
 	}
 	if guessing {
 		r.settle()
-		if err := r.collapse(ctx); err != nil {
+		if _, err := r.collapse(ctx, nil); err != nil {
 			return err
 		}
 	}
@@ -92,6 +88,20 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	return r.countCopies(ctx)
+}
+
+// hits finds, ranks and verifies the hits, as far as that is wanted.
+func (r *run) hits(ctx context.Context) error {
+	if err := r.find(ctx); err != nil {
+		return err
+	}
+	r.lacking()
+	if r.req.Sort == pipeline.SortRelevance && r.req.Limit > 0 {
+		if err := r.rank(ctx); err != nil {
+			return err
+		}
+	}
+	return r.verifyAll(ctx)
 }
 
 // guess takes all hits that are not sure for such, in what is counted.
@@ -120,21 +130,28 @@ func (r *run) settle() {
 	}
 }
 
-// find opens the partitions and finds the hits.
-func (r *run) find(ctx context.Context) error {
+// open takes views of the partitions, and calls fn with each, several at once.
+func (r *run) open(fn func(*view) error) error {
 	parts := r.ix.list()
 	r.ix.keeper.prunePartitions(parts)
-	placed := needsPlaces(r.query.Root)
 	for _, p := range parts {
 		r.views = append(r.views, &view{p: p, keeper: r.ix.keeper})
 	}
-	err := r.each(r.views, func(v *view) error {
+	return r.each(r.views, func(v *view) error {
 		if err := v.open(); err != nil {
 			return err
 		}
 		r.mu.Lock()
 		r.opened = append(r.opened, v)
 		r.mu.Unlock()
+		return fn(v)
+	})
+}
+
+// find opens the partitions and finds the hits.
+func (r *run) find(ctx context.Context) error {
+	placed := needsPlaces(r.query.Root)
+	err := r.open(func(v *view) error {
 		for _, s := range v.segments {
 			if err := s.evaluate(ctx, r.query.Root, placed); err != nil {
 				return err

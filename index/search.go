@@ -37,12 +37,17 @@ var facetFields = []string{query.FieldSource, query.FieldLang, query.FieldCountr
 // Config.Verify). Where it is not, it is the most there can be, and a warning
 // says so. A negative limit asks for the total alone.
 func (ix *Index) Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {
-	start := time.Now()
 	r, err := ix.newRun(req)
 	if err != nil {
 		return pipeline.SearchResult{}, err
 	}
-	err = r.run(ctx)
+	return ix.answer(ctx, r)
+}
+
+// answer runs a search.
+func (ix *Index) answer(ctx context.Context, r *run) (pipeline.SearchResult, error) {
+	start := time.Now()
+	err := r.run(ctx)
 	took := time.Since(start)
 	ix.metrics.search.Observe(took.Seconds())
 	result := resultOK
@@ -54,7 +59,7 @@ func (ix *Index) Search(ctx context.Context, req pipeline.SearchRequest) (pipeli
 	}
 	ix.metrics.searches.WithLabelValues(result).Inc()
 	if err != nil {
-		return pipeline.SearchResult{}, searchError(err, req.Query)
+		return pipeline.SearchResult{}, searchError(err, r.req.Query)
 	}
 	r.res.TookMS = took.Milliseconds()
 	return r.res, nil
@@ -67,7 +72,10 @@ func (ix *Index) Count(ctx context.Context, q string) (n int, exact bool, err er
 	return res.Total, res.TotalExact, err
 }
 
-func (ix *Index) newRun(req pipeline.SearchRequest) (*run, error) {
+func (ix *Index) newRun(req pipeline.SearchRequest) (*run, error) { return ix.newRunAt(req, ix.now()) }
+
+// newRunAt is newRun by another clock: of several shards all go by one.
+func (ix *Index) newRunAt(req pipeline.SearchRequest, now time.Time) (*run, error) {
 	bad := func(format string, args ...any) error {
 		return &pipeline.QueryError{Query: req.Query, Msg: fmt.Sprintf(format, args...)}
 	}
@@ -91,13 +99,13 @@ func (ix *Index) newRun(req pipeline.SearchRequest) (*run, error) {
 	if req.Interval != intervalDay && req.Interval != intervalHour {
 		return nil, bad("found interval %q; expected day or hour", req.Interval)
 	}
-	req.Limit = max(0, min(cmp.Or(req.Limit, defaultLimit), maxLimit))
+	req.Limit = pageLimit(req.Limit)
 	after, err := parseCursor(req.Cursor, req.Sort)
 	if err != nil {
 		return nil, bad("%v", err)
 	}
 	// Times are kept in seconds, and so last: is exact.
-	q, err := query.Parse(req.Query, ix.now().Truncate(time.Second))
+	q, err := query.Parse(req.Query, now.Truncate(time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +114,9 @@ func (ix *Index) newRun(req pipeline.SearchRequest) (*run, error) {
 	r.res = pipeline.SearchResult{TotalExact: true, Hits: []pipeline.Hit{}, Warnings: []string{}}
 	return r, nil
 }
+
+// pageLimit is how many hits a page has where so many are asked for.
+func pageLimit(n int) int { return max(0, min(cmp.Or(n, defaultLimit), maxLimit)) }
 
 // narrow adds to a query what the request asks for beside it.
 func narrow(q *query.Query, req pipeline.SearchRequest) *query.Query {

@@ -51,6 +51,15 @@ func (r *run) page(ctx context.Context) error {
 	default:
 		return err
 	}
+	if r.part && r.req.Collapse != collapseNone {
+		for _, h := range shown {
+			key, err := r.groupOf(ctx, h)
+			if err != nil {
+				return err
+			}
+			r.shownGroups = append(r.shownGroups, key)
+		}
+	}
 	r.show(shown)
 	return nil
 }
@@ -98,17 +107,30 @@ func (r *run) shown(h hit) (*pipeline.Hit, error) {
 	}, nil
 }
 
-// countCopies sets the copies of the hits shown.
+// countCopies sets the copies of the hits shown. They may lie in any shard.
 func (r *run) countCopies(ctx context.Context) error {
-	if len(r.res.Hits) == 0 {
+	if len(r.res.Hits) == 0 || r.part {
 		return nil
 	}
-	counts := make([]int, len(r.res.Hits))
+	ids := make([]string, len(r.res.Hits))
+	for i := range r.res.Hits {
+		ids[i] = r.res.Hits[i].ID
+	}
+	counts, err := r.copies(ctx, ids)
+	for i, n := range counts {
+		r.res.Hits[i].Copies = n
+	}
+	return err
+}
+
+// copies counts the copies of each of the articles.
+func (r *run) copies(ctx context.Context, ids []string) ([]int, error) {
+	counts := make([]int, len(ids))
 	err := r.each(r.views, func(v *view) error {
 		own := make([]int, len(counts))
 		for _, s := range v.segments {
 			for i := range own {
-				docs, err := s.docs(fieldCopyOf, r.res.Hits[i].ID)
+				docs, err := s.docs(fieldCopyOf, ids[i])
 				if err != nil {
 					return err
 				}
@@ -127,8 +149,5 @@ func (r *run) countCopies(ctx context.Context) error {
 		}
 		return nil
 	})
-	for i, n := range counts {
-		r.res.Hits[i].Copies = n
-	}
-	return err
+	return counts, err
 }

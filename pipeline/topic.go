@@ -24,13 +24,15 @@ const (
 	BucketCatalog     = "catalog"     // sources, entities, watches, channels
 	BucketLeases      = "leases"      // who does what must be done once at a time
 	BucketCheckpoints = "checkpoints" // small state of stages
+	BucketReplicas    = "replicas"    // who has a copy of which shard, and how it does
 	BucketCopies      = "copies"      // text signature → id of the article first seen with it; kept 14 days
 )
 
 // A Topic is a stream of values of one type.
 type Topic[T any] struct {
 	Stream string
-	// Subject is the subject a value is published under.
+	// Subject is the subject a value is published under; nil: the topic is to be
+	// read only.
 	Subject func(T) string
 	// Create makes publishing create-only: a subject that is there already is
 	// refused with ErrExists.
@@ -39,6 +41,9 @@ type Topic[T any] struct {
 
 // Publish stores v in the topic's stream.
 func (t Topic[T]) Publish(ctx context.Context, b Bus, v T) (uint64, error) {
+	if t.Subject == nil {
+		return 0, Permanent("no_subject", fmt.Errorf("%s: the topic is to be read only", t.Stream))
+	}
 	data, err := json.Marshal(v)
 	if err != nil {
 		return 0, Permanent("encode", fmt.Errorf("%s: %w", t.Stream, err))
@@ -87,15 +92,9 @@ var Extracted = Topic[Article]{
 	Subject: func(a Article) string { return "extracted." + a.Key },
 }
 
-// Articles is the corpus: the latest state of every article.
-var Articles = Topic[Article]{
-	Stream:  StreamArticles,
-	Subject: func(a Article) string { return ArticleSubject(a.Key) },
-}
-
-// ArticleSubject is where the article with the key is found in the articles
-// stream. There is one shard as yet.
-func ArticleSubject(key string) string { return "article.0." + key }
+// Articles is the corpus: the latest state of every article, to be read whole.
+// Who publishes, or reads one by its key, takes [Shards.Articles].
+var Articles = Topic[Article]{Stream: StreamArticles}
 
 // Alerts is the outbox and the history of alerts. An alert is created once.
 var Alerts = Topic[Alert]{

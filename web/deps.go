@@ -262,6 +262,8 @@ type IndexStatus struct {
 
 	// Retention is absent where everything is kept.
 	Retention *pipeline.RetentionStatus `json:"retention,omitempty"`
+
+	Shards []ShardStatus `json:"shards" doc:"The parts the corpus is divided into, over index nodes."`
 }
 
 // An IndexRecovery is what became of a damaged partition of the index.
@@ -302,6 +304,31 @@ func (s IndexStatus) Notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("%d of %d partitions were made by an older version: `newswatch reindex` makes them anew.", s.Outdated, s.Partitions))
 	}
 	return notes
+}
+
+// ShardStatus is the copies there are of one part of the corpus.
+type ShardStatus struct {
+	Shard    int             `json:"shard"`
+	Replicas []ReplicaStatus `json:"replicas" doc:"Its copies, each in a process of its own; those of the last days that are no more among them."`
+}
+
+// States of a replica that can be asked.
+const (
+	ReplicaReady  = "ready"
+	ReplicaBehind = "catching up"
+)
+
+// ReplicaStatus is one copy of a shard.
+type ReplicaStatus struct {
+	Replica   string    `json:"replica"`
+	Node      string    `json:"node" doc:"Name of its process on the bus."`
+	State     string    `json:"state" doc:"starting: it fetches a copy from another one; catching up: it answers, and lacks articles; ready; stopped; lost: it gives no sign of life."`
+	Documents uint64    `json:"documents"`
+	Bytes     uint64    `json:"bytes"`
+	Seq       uint64    `json:"seq" doc:"Highest sequence of the articles stream that it has stored for good."`
+	Lag       uint64    `json:"lag" doc:"Articles of its shard in the stream that it lacks."`
+	Note      string    `json:"note,omitempty" doc:"What else is to be known, in words."`
+	Updated   time.Time `json:"updated" doc:"When it told so."`
 }
 
 // DiskStatus is the file system the data is on, in bytes.

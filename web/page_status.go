@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -29,6 +30,8 @@ type statusPage struct {
 	Disk       string
 	Passes     []passRow
 
+	Replicas []replicaRow // where there is more to say than the sums
+
 	DeadKnown bool
 	DeadCount string
 	Dead      []deadRow
@@ -44,6 +47,13 @@ type stageRow struct {
 	Seq                         string
 	LastSeen                    moment
 	Busy                        bool
+}
+
+type replicaRow struct {
+	Shard, Replica, Node, State, Note string
+	Documents, Size, Seq, Lag         string
+	Updated                           moment
+	Busy                              bool
 }
 
 type streamRow struct {
@@ -148,6 +158,22 @@ func (s *Server) fillStatus(page *statusPage, st Status) {
 	page.Index = []fact{
 		{"Articles", number(st.Index.Documents)}, {"Size", size(st.Index.Bytes)},
 		{"Partitions", number(st.Index.Partitions)}, {"Up to sequence", number(st.Index.Seq)},
+	}
+	for _, sh := range st.Index.Shards {
+		rows := sh.Replicas
+		if len(st.Index.Shards) == 1 && len(rows) == 1 && rows[0].Note == "" {
+			break // all of it stands above
+		}
+		if len(rows) == 0 {
+			page.Replicas = append(page.Replicas, replicaRow{Shard: strconv.Itoa(sh.Shard), State: "no replica", Busy: true})
+		}
+		for _, r := range rows {
+			page.Replicas = append(page.Replicas, replicaRow{
+				Shard: strconv.Itoa(sh.Shard), Replica: r.Replica, Node: r.Node, State: r.State, Note: r.Note,
+				Documents: number(r.Documents), Size: size(r.Bytes), Seq: number(r.Seq), Lag: number(r.Lag),
+				Updated: s.moment(r.Updated), Busy: r.State != ReplicaReady || r.Note != "",
+			})
+		}
 	}
 	page.IndexNotes = st.Index.Notes()
 	if r := st.Index.Retention; r != nil {

@@ -79,7 +79,7 @@ func TestEveryPage(t *testing.T) {
 		{"entity to add", "entity_edit", "/entities:new", 200, []string{"Add an entity", "Names, one a line"}},
 		{"entity to change", "entity_edit", "/entities/huawei/edit", 200, []string{"Huawei", "{ text: 华为, lang: zh }"}},
 		{"no such entity to change", "error", "/entities/nobody/edit", 404, nil},
-		{"status", "status", "/status?done=replayed", 200, []string{"1,234", "HTTP 403: the site refuses us", "57 ok", "index out of range", "Replay dead letter 7", "handed to its stage again", "100.0 GiB free", "Huaweirunning 63 %756 of 1,200 articles looked at, 41 tagged anew", "all articles, with alertsdone", "500 entities", "1 too large for it"}},
+		{"status", "status", "/status?done=replayed", 200, []string{"1,234", "HTTP 403: the site refuses us", "57 ok", "index out of range", "Replay dead letter 7", "handed to its stage again", "100.0 GiB free", "Huaweirunning 63 %756 of 1,200 articles looked at, 41 tagged anew", "all articles, with alertsdone", "500 entities", "1 too large for it", "4e5f6071index-2catching up: its stream has lost articles12", "1no replica"}},
 		{"no such page", "error", "/nowhere", 404, []string{"There is nothing at /nowhere."}},
 		{"no such article", "error", "/articles/20151216120000-ffffffffffffffff", 404, []string{"there is no such thing"}},
 		{"no such alert", "error", "/alerts/x", 404, nil},
@@ -252,6 +252,7 @@ func TestHostileText(t *testing.T) {
 	w.status.Feeds.States = map[string]int{hostile: 1}
 	w.status.Version, w.status.Roles = hostile, []string{hostile}
 	w.status.Stages[0].Stage, w.status.Streams[0].Stream = hostile, hostile
+	w.status.Index.Shards[0].Replicas[1] = ReplicaStatus{Replica: hostile, Node: hostile, State: hostile, Note: hostile}
 	w.catalog.Entities[0].Name, w.catalog.Sources[0].Name = hostile, hostile
 	src := &w.catalog.Sources[0]
 	src.Home, src.Lang, src.Country, src.Tags, src.ManagedBy = "javascript:alert(1)", hostile, hostile, []string{hostile}, hostile

@@ -144,9 +144,15 @@ func newWorld(t testing.TB) *world {
 			Total: 60, Polled: 58, States: map[string]int{"ok": 57, "failing": 1, "new": 2},
 			Failing: []FeedStatus{{Source: "vestnik", URL: "https://vestnik.example/rss", State: "failing", Reason: "HTTP 403: the site refuses us", Failures: 7, LastOK: noon.Add(-26 * time.Hour), NextDue: noon.Add(time.Hour)}},
 		},
-		Index: IndexStatus{Documents: 42, Bytes: 7 << 20, Partitions: 2, Seq: 42},
-		Disk:  DiskStatus{Free: 100 << 30, Total: 200 << 30},
-		Dead:  2,
+		Index: IndexStatus{Documents: 42, Bytes: 7 << 20, Partitions: 2, Seq: 42, Shards: []ShardStatus{
+			{Shard: 0, Replicas: []ReplicaStatus{
+				{Replica: "0a1b2c3d", Node: "index-1", State: ReplicaReady, Documents: 42, Bytes: 7 << 20, Seq: 42, Updated: noon.Add(-time.Second)},
+				{Replica: "4e5f6071", Node: "index-2", State: ReplicaBehind, Documents: 12, Lag: 30, Note: "its stream has lost articles", Updated: noon},
+			}},
+			{Shard: 1},
+		}},
+		Disk: DiskStatus{Free: 100 << 30, Total: 200 << 30},
+		Dead: 2,
 	}
 	return w
 }

@@ -25,6 +25,8 @@ type process struct {
 	nats    string
 	roles   []string
 	catalog []string
+	shards  int
+	hold    []int
 	level   string
 	format  string
 }
@@ -41,6 +43,8 @@ it stopped.
 
 With --nats and --role the same program is one of several processes that share a
 NATS server. A process without the web role listens only if --listen is given.
+With --shards, given when the installation is made, the corpus is divided over
+index processes; --hold says which parts one of them has a copy of.
 
 Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 		Args:    cobra.NoArgs,
@@ -70,6 +74,8 @@ Exit codes: 0 stopped in good order, 1 failed, 2 wrong use.`,
 	f.StringVar(&p.nats, "nats", "", "external NATS server or cluster, such as nats://127.0.0.1:4222")
 	f.StringSliceVar(&p.roles, "role", nil, "only these roles: "+strings.Join(app.Roles(), ","))
 	f.StringArrayVar(&p.catalog, "catalog", nil, "catalog file, YAML or OPML, instead of the starter catalog; may be given several times")
+	f.IntVar(&p.shards, "shards", 0, "parts the corpus is divided into, fixed when the installation is made (default 1)")
+	f.IntSliceVar(&p.hold, "hold", nil, "of these parts, those that this process has a copy of, counted from 0 (default all)")
 	f.StringVar(&p.level, "log-level", "", "debug, info (default), warn or error")
 	f.StringVar(&p.format, "log-format", "", "text (default) or json")
 	return cmd
@@ -123,6 +129,12 @@ func (p *process) settings(cmd *cobra.Command) (config.Config, error) {
 	}
 	if len(p.catalog) > 0 {
 		cfg.Catalog = p.catalog
+	}
+	if p.shards != 0 {
+		cfg.Index.Shards = p.shards
+	}
+	if len(p.hold) > 0 {
+		cfg.Index.Hold = p.hold
 	}
 	listens := p.listen != "" || p.config != "" && cfg.Web.Listen != config.Default().Web.Listen
 	over(&cfg.Web.Listen, p.listen)

@@ -86,7 +86,7 @@ func (r *Retagger) retag(ctx context.Context, by string, c *current, a *pipeline
 	if err != nil {
 		return "", fmt.Errorf("article %s: %w", a.ID, err)
 	}
-	m := pipeline.Message{Subject: pipeline.Articles.Subject(next), Data: data, Expect: &seq}
+	m := pipeline.Message{Subject: r.shards.Subject(next.Key), Data: data, Expect: &seq}
 	for {
 		at, err := r.bus.Publish(ctx, pipeline.StreamArticles, m)
 		switch {

@@ -122,7 +122,7 @@ func (w *run) aside(ctx context.Context, p *pass) error {
 		return fmt.Errorf("articles set aside: %w", err)
 	}
 	for _, key := range keys {
-		a, seq, err := pipeline.Articles.Last(ctx, w.bus, pipeline.ArticleSubject(key))
+		a, seq, err := pipeline.Articles.Last(ctx, w.bus, w.shards.Subject(key))
 		if _, permanent := errors.AsType[*pipeline.PermanentError](err); permanent || errors.Is(err, pipeline.ErrNotFound) {
 			continue // no article, or no more
 		}
@@ -310,7 +310,7 @@ func (w *run) read(ctx context.Context, id string) (*pipeline.Article, uint64, e
 	if err != nil {
 		return nil, 0, err
 	}
-	a, seq, err := pipeline.Articles.Last(ctx, w.bus, pipeline.ArticleSubject(key))
+	a, seq, err := pipeline.Articles.Last(ctx, w.bus, w.shards.Subject(key))
 	if errors.Is(err, pipeline.ErrNotFound) {
 		seq = 0
 		a, err = w.archive.Article(ctx, id)

@@ -112,6 +112,7 @@ type Retagger struct {
 	lg      *slog.Logger
 	met     metrics
 	bus     Bus
+	shards  pipeline.Shards
 	kv      pipeline.KV
 	archive Archive
 	fates   Fates
@@ -138,10 +139,10 @@ type metrics struct {
 }
 
 // New makes a retagger.
-func New(lg *slog.Logger, reg prometheus.Registerer, bus Bus, kv pipeline.KV, archive Archive, fates Fates) *Retagger {
+func New(lg *slog.Logger, reg prometheus.Registerer, bus Bus, shards pipeline.Shards, kv pipeline.KV, archive Archive, fates Fates) *Retagger {
 	f := promauto.With(reg)
 	return &Retagger{
-		lg: lg.With("component", "retag"), bus: bus, kv: kv, archive: archive, now: time.Now, listed: listed,
+		lg: lg.With("component", "retag"), bus: bus, shards: shards, kv: kv, archive: archive, now: time.Now, listed: listed,
 		fates: fates, decided: &floor{ask: fates.Decided}, changed: make(chan struct{}, 1),
 		met: metrics{
 			articles: f.NewCounterVec(prometheus.CounterOpts{

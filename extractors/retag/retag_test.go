@@ -262,7 +262,7 @@ func (w *world) live(m *tags.Matcher, writes int64) *life {
 	left := new(atomic.Int64)
 	left.Store(writes)
 	dying := mortal{w.node, w.kv, left}
-	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, dying, w, w)}
+	l := &life{r: retag.New(w.lg, prometheus.NewRegistry(), dying, 1, dying, w, w)}
 	l.r.SetListed(30) // several pages
 	l.r.SetMatcher(m)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -368,7 +368,7 @@ func history(t *testing.T, seed uint64) {
 	original[filler.Key] = shown(filler.Mentions)
 	const old = 30
 	for range old {
-		if _, err := pipeline.Articles.Publish(t.Context(), w.node, filler); err != nil {
+		if _, err := pipeline.Shards(1).Articles().Publish(t.Context(), w.node, filler); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -394,7 +394,7 @@ func history(t *testing.T, seed uint64) {
 		a := article(press, n)
 		a.Mentions, a.Catalog = fresh(pm, &a), pm.Version()
 		if len(keys) > 0 && press.IntN(3) == 0 {
-			prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.ArticleSubject(keys[press.IntN(len(keys))]))
+			prev, _, err := pipeline.Articles.Last(t.Context(), w.node, pipeline.Shards(1).Subject(keys[press.IntN(len(keys))]))
 			if err != nil {
 				t.Errorf("last: %v", err)
 				return
@@ -406,7 +406,7 @@ func history(t *testing.T, seed uint64) {
 			keys = append(keys, a.Key)
 			original[a.Key] = shown(a.Mentions)
 		}
-		if _, err := pipeline.Articles.Publish(t.Context(), w.node, a); err != nil {
+		if _, err := pipeline.Shards(1).Articles().Publish(t.Context(), w.node, a); err != nil {
 			t.Errorf("publish: %v", err)
 		}
 	}

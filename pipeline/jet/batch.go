@@ -14,10 +14,7 @@ import (
 // ConsumeBatch hands messages to c.Write in batches, see [pipeline.Bus]. A
 // message that comes again is written in a batch of its own.
 func (n *Node) ConsumeBatch(ctx context.Context, c pipeline.BatchConsumer) error {
-	c.MaxItems = cmp.Or(c.MaxItems, 200)
-	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<20)
-	c.MaxWait = cmp.Or(c.MaxWait, 250*time.Millisecond)
-	c.Pending = cmp.Or(c.Pending, 2000)
+	c = batchDefaults(c)
 	s, err := n.newStage(ctx, c.Name, c.Stream, c.Filter, c.Pending, c.Exclusive)
 	if err != nil {
 		return unlessDone(ctx, err)
@@ -31,6 +28,15 @@ func (n *Node) ConsumeBatch(ctx context.Context, c pipeline.BatchConsumer) error
 	b.run()
 	s.end()
 	return nil
+}
+
+// batchDefaults is c with each zero replaced.
+func batchDefaults(c pipeline.BatchConsumer) pipeline.BatchConsumer {
+	c.MaxItems = cmp.Or(c.MaxItems, 200)
+	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<20)
+	c.MaxWait = cmp.Or(c.MaxWait, 250*time.Millisecond)
+	c.Pending = cmp.Or(c.Pending, 2000)
+	return c
 }
 
 // setBack sets the consumer back to where the sink says, if that was

@@ -20,8 +20,11 @@ func (n *Node) KV(ctx context.Context, bucket string) (pipeline.KV, error) {
 		return b, nil
 	}
 	var ttl time.Duration
-	if bucket == bucketSuspects {
+	switch bucket {
+	case bucketSuspects:
 		ttl = day
+	case pipeline.BucketReplicas: // as long as their consumers are known
+		ttl = idleAfter
 	}
 	kv, err := n.kjs.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:   bucket,

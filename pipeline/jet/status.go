@@ -50,18 +50,36 @@ func (n *Node) Status(ctx context.Context) ([]pipeline.StageStatus, []pipeline.S
 			return nil, nil, err
 		}
 		for _, c := range found {
-			stages = append(stages, pipeline.StageStatus{
-				Stage:    c.Name,
-				Stream:   d.name,
-				Pending:  c.NumPending,
-				InFlight: c.NumAckPending,
-				Retrying: retrying[c.Name],
-				Seq:      c.AckFloor.Stream,
-				LastSeen: lastSeen(c),
-			})
+			st := stageStatus(d.name, c)
+			st.Retrying = retrying[c.Name]
+			stages = append(stages, st)
 		}
 	}
 	return stages, streams, nil
+}
+
+// Progress tells how far one stage has come; what of it waits in the retry
+// stream is left out. It answers pipeline.ErrNotFound for a stage not there.
+func (n *Node) Progress(ctx context.Context, stream, stage string) (pipeline.StageStatus, error) {
+	cons, err := n.kjs.Consumer(ctx, stream, stage)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		err = pipeline.ErrNotFound
+	}
+	if err != nil {
+		return pipeline.StageStatus{}, fmt.Errorf("progress of %s: %w", stage, err)
+	}
+	return stageStatus(stream, cons.CachedInfo()), nil
+}
+
+func stageStatus(stream string, c *jetstream.ConsumerInfo) pipeline.StageStatus {
+	return pipeline.StageStatus{
+		Stage:    c.Name,
+		Stream:   stream,
+		Pending:  c.NumPending,
+		InFlight: c.NumAckPending,
+		Seq:      c.AckFloor.Stream,
+		LastSeen: lastSeen(c),
+	}
 }
 
 // consumers lists a stream's durable ones by name.

@@ -41,7 +41,7 @@ func (a archive) ByKey(_ context.Context, key string) (pipeline.Article, error) 
 type lastOf struct{ node *jet.Node }
 
 func (l lastOf) Last(ctx context.Context, key string) (pipeline.Article, error) {
-	a, _, err := pipeline.Articles.Last(ctx, l.node, pipeline.ArticleSubject(key))
+	a, _, err := pipeline.Articles.Last(ctx, l.node, pipeline.Shards(1).Subject(key))
 	return a, err
 }
 
@@ -75,7 +75,7 @@ func (w *world) run(a pipeline.Article) (out pipeline.Article, published bool) {
 	if len(outs) == 0 {
 		return pipeline.Article{}, false
 	}
-	if _, err := pipeline.Articles.Publish(w.t.Context(), w.node, outs[0]); err != nil {
+	if _, err := pipeline.Shards(1).Articles().Publish(w.t.Context(), w.node, outs[0]); err != nil {
 		w.t.Fatal(err)
 	}
 	return outs[0], true

@@ -25,10 +25,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/alerts"
+	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/extractors"
 	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/extractors/warc"
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
@@ -61,7 +61,9 @@ type App struct {
 	yields  *extractors.Yields
 	archive *warc.Archive // extract, where pages are kept
 	stories *stories.Assigner
-	index   *index.Index
+	shards  pipeline.Shards // of the installation
+	index   *shards.Holder  // index
+	corpus  *shards.Asker   // web: asks this process's index or another's
 	engine  *alerts.Engine
 	outbox  *alerts.Outbox
 	server  *web.Server
@@ -123,6 +125,9 @@ func (a *App) open(ctx context.Context) error {
 	a.node = node
 	a.onClose("bus", node.Close)
 
+	if err := a.fixShards(ctx); err != nil {
+		return err
+	}
 	if err := a.openCatalog(ctx); err != nil {
 		return err
 	}
@@ -137,8 +142,10 @@ func (a *App) open(ctx context.Context) error {
 	if a.opts.has(RoleExtract) || a.opts.has(RoleWeb) {
 		a.tagger = &tagger{lg: a.lg.With("component", "tags")}
 	}
-	if err := a.openRetag(ctx); err != nil {
-		return err
+	for _, open := range []func(context.Context) error{a.openIndex, a.openCorpus, a.openRetag} {
+		if err := open(ctx); err != nil {
+			return err
+		}
 	}
 	if a.tagger != nil {
 		a.follow(catalog.KindEntity, func(c *catalog.Catalog) {
@@ -148,7 +155,7 @@ func (a *App) open(ctx context.Context) error {
 			}
 		})
 	}
-	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openIndex, a.openAlerts} {
+	for _, open := range []func(context.Context) error{a.openFetch, a.openExtract, a.openStories, a.openAlerts} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -254,9 +261,11 @@ func (a *App) parts() []part {
 		add("stories", a.runStories)
 	}
 	if a.index != nil {
-		add("index", a.runIndex)
+		add("index", a.index.Run)
 		add("reindex", a.runReindex)
-		add("index service", a.serveIndex)
+	}
+	if a.corpus != nil {
+		add("shards", a.corpus.Run)
 	}
 	if a.engine != nil {
 		add("alerts", a.runAlerts)

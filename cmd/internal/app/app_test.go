@@ -21,7 +21,6 @@ import (
 	"github.com/newswatch/newswatch/cmd/internal/config"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
-	"github.com/newswatch/newswatch/web"
 )
 
 // seed is a small starter catalog.
@@ -443,22 +442,10 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
-// Errors keep their class on the way between processes.
-func TestRemoteErrors(t *testing.T) {
+// A service that nobody offers is told at once; the process is ready all the same.
+func TestReady(t *testing.T) {
 	r := runApp(t, t.TempDir(), nil)
-	remote := remoteIndex{r.app.node}
-	var qe *pipeline.QueryError
-	eventually(t, "the search service", func() bool {
-		_, err := remote.Search(t.Context(), pipeline.SearchRequest{Query: "a AND ("})
-		return !errors.Is(err, pipeline.ErrNoServer) && errors.As(err, &qe)
-	})
-	if qe.Pos != 6 {
-		t.Errorf("the query error is at %d, want 6 (the parenthesis)", qe.Pos)
-	}
-	if _, err := remote.Article(t.Context(), "20151216090000-0000000000000000"); !errors.Is(err, pipeline.ErrNotFound) {
-		t.Errorf("an unknown article: %v, want ErrNotFound", err)
-	}
-	if _, err := call[struct{}, web.IndexStatus](t.Context(), r.app.node, "nobody", struct{}{}); !errors.Is(err, pipeline.ErrNoServer) {
+	if _, err := call[struct{}, string](t.Context(), r.app.node, "nobody", struct{}{}); !errors.Is(err, pipeline.ErrNoServer) {
 		t.Errorf("a service nobody offers: %v, want ErrNoServer", err)
 	}
 	w := httptest.NewRecorder()

@@ -7,16 +7,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
 	"github.com/newswatch/newswatch/cmd/internal/backup"
+	"github.com/newswatch/newswatch/cmd/internal/shards"
+	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/web"
 )
 
 // Parts of a backup.
 const (
-	partIndex   = "index"
+	partIndex   = "index"    // of several shards, index/shard-<n> each
 	partStreams = "streams/" // <stream>.1 and <stream>.2, see jet.Backup
 	partPages   = "pages/"   // one of each segment
 	partReplica = "replica"
@@ -35,8 +38,14 @@ func (a *App) Backup(ctx context.Context, w io.Writer, opt web.BackupOptions) (e
 		return web.ErrBusy
 	}
 	defer a.backing.Unlock()
-	if a.index == nil && !opt.NoIndex {
-		return web.ErrNoIndex
+	var copies map[int]*index.Index // by shard
+	if !opt.NoIndex {
+		if a.index != nil {
+			copies = a.index.Indexes()
+		}
+		if len(copies) < a.shards.Count() {
+			return web.ErrNoIndex
+		}
 	}
 	began := time.Now()
 	b, err := a.node.NewBackup(ctx)
@@ -52,8 +61,9 @@ func (a *App) Backup(ctx context.Context, w io.Writer, opt web.BackupOptions) (e
 			err = errors.Join(err, out.Abandon())
 		}
 	}()
-	if !opt.NoIndex {
-		if err := out.Part(partIndex, func(w io.Writer) error { return a.index.Snapshot(ctx, w) }); err != nil {
+	for shard := range len(copies) {
+		part := path.Join(partIndex, shards.Folder(a.shards, shard))
+		if err := out.Part(part, func(w io.Writer) error { return copies[shard].Snapshot(ctx, w) }); err != nil {
 			return err
 		}
 	}

@@ -36,11 +36,7 @@ type previewer struct {
 }
 
 func (a *App) previewer() previewer {
-	p := previewer{remoteIndex{a.node}, func() []catalog.Entity { return a.catalog.Snapshot().Entities }, previewArticles, previewTime}
-	if a.index != nil {
-		p.archive = a.index
-	}
-	return p
+	return previewer{a.corpus, func() []catalog.Entity { return a.catalog.Snapshot().Entities }, previewArticles, previewTime}
 }
 
 // Preview looks for the entity in the articles published since then; zero: in

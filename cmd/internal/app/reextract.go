@@ -73,7 +73,7 @@ func (a *App) runReextract(ctx context.Context) error {
 		return err
 	}
 	return whileAsked(ctx, kv, reextractRequest, func(ctx context.Context, value []byte) {
-		r := &reextraction{app: a, archived: remoteIndex{a.node}, kv: kv, name: name}
+		r := &reextraction{app: a, archived: a.corpus, kv: kv, name: name}
 		if err := json.Unmarshal(value, &r.request); err != nil {
 			a.lg.Error("request to read pages anew is not understood", "error", err)
 			return
@@ -178,7 +178,7 @@ func (r *reextraction) page(ctx context.Context, p warc.Page) error {
 		r.progress.Skipped++
 		return nil
 	}
-	prev, seq, err := pipeline.Articles.Last(ctx, r.app.node, pipeline.ArticleSubject(it.Key))
+	prev, seq, err := pipeline.Articles.Last(ctx, r.app.node, r.app.shards.Subject(it.Key))
 	if errors.Is(err, pipeline.ErrNotFound) {
 		prev, err = r.archived.ByKey(ctx, it.Key)
 	}

@@ -295,12 +295,12 @@ func (r *running) forget(key string) {
 	}
 	s, err := js.Stream(r.t.Context(), pipeline.StreamArticles)
 	if err == nil {
-		err = s.Purge(r.t.Context(), jetstream.WithPurgeSubject(pipeline.ArticleSubject(key)))
+		err = s.Purge(r.t.Context(), jetstream.WithPurgeSubject(pipeline.Shards(1).Subject(key)))
 	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, _, err := pipeline.Articles.Last(r.t.Context(), r.app.node, pipeline.ArticleSubject(key)); !errors.Is(err, pipeline.ErrNotFound) {
+	if _, _, err := pipeline.Articles.Last(r.t.Context(), r.app.node, pipeline.Shards(1).Subject(key)); !errors.Is(err, pipeline.ErrNotFound) {
 		r.t.Fatalf("in the stream: %v", err)
 	}
 }

@@ -38,15 +38,23 @@ func (a *App) runReindex(ctx context.Context) error {
 			a.lg.Error("request to reindex is not understood", "error", err)
 			return
 		}
-		if err := a.reindex(ctx, kv, name, req); err != nil && ctx.Err() == nil {
+		// One copy after the other: each needs room for a partition beside it.
+		err := a.index.Each(ctx, func(shard int, ix *index.Index) error {
+			of := name
+			if a.shards.Count() > 1 {
+				of = fmt.Sprintf("%s-%d", name, shard)
+			}
+			return a.reindex(ctx, ix, kv, of, req)
+		})
+		if err != nil && ctx.Err() == nil {
 			a.lg.Error("index is not made anew", "request", req.ID, "error", err)
 		}
 	})
 }
 
-// reindex does this process's part of the request. The partitions know when they
+// reindex does the part of one copy, by its name. The partitions know when they
 // were made: begun again it goes on where it was.
-func (a *App) reindex(ctx context.Context, kv pipeline.KV, name string, req web.Reindex) error {
+func (a *App) reindex(ctx context.Context, ix *index.Index, kv pipeline.KV, name string, req web.Reindex) error {
 	progress := web.ReindexProgress{Request: req.ID, Process: name, State: web.ReindexRunning}
 	e, err := kv.Get(ctx, reindexProgress+name)
 	if err == nil {
@@ -81,7 +89,7 @@ func (a *App) reindex(ctx context.Context, kv pipeline.KV, name string, req web.
 	}
 	done, documents := progress.PartitionsDone, progress.DocumentsDone // in an earlier life
 	for tries := 0; ; tries++ {
-		err := a.index.Reindex(ctx, before, func(p index.ReindexProgress) {
+		err := ix.Reindex(ctx, before, func(p index.ReindexProgress) {
 			moved := p.Partition != progress.Partition
 			progress.Partition = p.Partition
 			progress.Partitions, progress.PartitionsDone = done+p.Partitions, done+p.PartitionsDone

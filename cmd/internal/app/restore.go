@@ -14,6 +14,7 @@ import (
 
 	"github.com/newswatch/newswatch/cmd/internal/backup"
 	"github.com/newswatch/newswatch/cmd/internal/config"
+	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline/jet"
 )
@@ -102,10 +103,10 @@ const partsDir = "parts" // of the streams, until they are made
 func (u *unpacking) open(ctx context.Context, part string) (io.WriteCloser, error) {
 	folder, name, _ := strings.Cut(part, "/")
 	switch {
-	case part == partIndex:
+	case part == partIndex, folder == partIndex && shards.IsFolder(name):
 		return feed(func(r io.Reader) error {
-			err := index.RestoreSnapshot(ctx, u.index, r)
-			u.indexed = err == nil
+			err := index.RestoreSnapshot(ctx, filepath.Join(u.index, name), r)
+			u.indexed = u.indexed || err == nil
 			return err
 		}), nil
 	case part == partReplica:
@@ -257,7 +258,7 @@ func checkCutOff(dir string) error {
 // VerifyBackup reads a backup to its end and says what is wrong with it.
 func VerifyBackup(ctx context.Context, r io.Reader) (*backup.Manifest, error) {
 	return backup.Read(ctx, r, func(part string) (io.WriteCloser, error) {
-		if part == partIndex {
+		if folder, _, _ := strings.Cut(part, "/"); folder == partIndex {
 			return feed(func(r io.Reader) error { return index.VerifySnapshot(ctx, r) }), nil
 		}
 		return nowhere{io.Discard}, nil

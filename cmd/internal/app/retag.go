@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
+	"github.com/newswatch/newswatch/cmd/internal/shards"
 	"github.com/newswatch/newswatch/extractors/retag"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
@@ -21,11 +21,7 @@ func (a *App) openRetag(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var archive retag.Archive = remoteIndex{a.node}
-	if a.opts.has(RoleIndex) {
-		archive = localIndex{a}
-	}
-	a.retag = retag.New(a.lg, a.reg, a.node, kv, archive, fates{a.node})
+	a.retag = retag.New(a.lg, a.reg, a.node, a.shards, kv, a.corpus, fates{a.node})
 	return nil
 }
 
@@ -45,7 +41,7 @@ func (f fates) SetAside(ctx context.Context) (keys []string, err error) {
 			return nil, err
 		}
 		for _, d := range letters {
-			if d.Stream == pipeline.StreamArticles && strings.HasPrefix(d.Stage, indexStage("")) && !slices.Contains(keys, d.Key) {
+			if d.Stream == pipeline.StreamArticles && strings.HasPrefix(d.Stage, shards.StagePrefix) && !slices.Contains(keys, d.Key) {
 				keys = append(keys, d.Key)
 			}
 		}
@@ -60,29 +56,6 @@ func (f fates) SetAside(ctx context.Context) (keys []string, err error) {
 // process at a time.
 func (a *App) runRetag(ctx context.Context) error {
 	return a.node.Hold(ctx, retag.Stage, func(ctx context.Context, _ uint64) error { return a.retag.Run(ctx) })
-}
-
-// localIndex is the index of this process as a [retag.Archive].
-type localIndex struct{ app *App }
-
-// IDs adds how far the index is to its answer. It is asked before: what came
-// meanwhile does no harm.
-func (l localIndex) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDsResult, error) {
-	replica, err := l.app.replica()
-	if err != nil {
-		return pipeline.IDsResult{}, err
-	}
-	seq, err := l.app.node.Settled(ctx, pipeline.StreamArticles, indexStage(replica))
-	if err != nil && !errors.Is(err, pipeline.ErrNotFound) { // it is only about to begin
-		return pipeline.IDsResult{}, err
-	}
-	res, err := l.app.index.IDs(ctx, req)
-	res.Seq = seq
-	return res, err
-}
-
-func (l localIndex) Article(ctx context.Context, id string) (pipeline.Article, error) {
-	return l.app.index.Article(ctx, id)
 }
 
 // retagDesk is the retagger as the web and the command line see it.

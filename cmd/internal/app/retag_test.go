@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/newswatch/newswatch/pipeline"
-	"github.com/newswatch/newswatch/web"
 )
 
 const (
@@ -167,8 +166,8 @@ func TestRetagAcrossProcesses(t *testing.T) {
 	defer other.stop() // first
 	r.load(yandex1+yandex2, false)
 	eventually(t, "two articles searchable", func() bool {
-		st, err := call[struct{}, web.IndexStatus](t.Context(), r.app.node, serviceIndex, struct{}{})
-		return err == nil && st.Documents == 2
+		st, err := r.app.status(t.Context())
+		return err == nil && st.Index.Documents == 2
 	})
 	r.entity("yandex", "organization", "Yandex", "Яндекс")
 	if e := r.applied("yandex"); e.Changed != 2 {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +15,6 @@ import (
 	"github.com/newswatch/newswatch/alerts"
 	"github.com/newswatch/newswatch/alerts/notify"
 	"github.com/newswatch/newswatch/extractors"
-	"github.com/newswatch/newswatch/index"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
 	"github.com/newswatch/newswatch/pipeline/feeds"
@@ -101,7 +99,7 @@ func (a *App) openExtract(ctx context.Context) error {
 	if !a.opts.has(RoleExtract) {
 		return nil
 	}
-	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, published{a.node}.known, a.opts.Config.Extract)
+	a.extract = extractors.New(a.lg, a.reg, pages{a.client}, a.tagger, a.published().known, a.opts.Config.Extract)
 	a.follow(catalog.KindSource, func(c *catalog.Catalog) { a.extract.SetSources(c.Sources) })
 	return errors.Join(a.openArchive(), a.openLearner(ctx), a.openYields(ctx))
 }
@@ -185,7 +183,7 @@ func (a *App) openStories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.stories = stories.New(a.lg, a.reg, published{a.node}, remoteIndex{a.node}, kv)
+	a.stories = stories.New(a.lg, a.reg, a.published(), a.corpus, kv)
 	return nil
 }
 
@@ -195,7 +193,7 @@ func (a *App) runStories(ctx context.Context) error {
 	stage := pipeline.Stage[pipeline.Article, pipeline.Article]{
 		Name:      "stories",
 		In:        pipeline.Extracted,
-		Out:       pipeline.Articles,
+		Out:       a.shards.Articles(),
 		Workers:   1,
 		Pending:   64,
 		Exclusive: true,
@@ -203,76 +201,6 @@ func (a *App) runStories(ctx context.Context) error {
 	}
 	return a.node.Hold(ctx, "stories", func(ctx context.Context, _ uint64) error { return stage.Run(ctx, a.node) })
 }
-
-func (a *App) openIndex(context.Context) error {
-	if !a.opts.has(RoleIndex) {
-		return nil
-	}
-	cfg := a.opts.Config.Index
-	if cfg.Dir == "" {
-		cfg.Dir = a.dataPath("index")
-	}
-	ix, err := index.Open(a.lg, a.reg, cfg)
-	if err != nil {
-		return err
-	}
-	replica, err := a.replica()
-	if err != nil {
-		return errors.Join(err, ix.Close())
-	}
-	ix.SetFloor(func(ctx context.Context) (uint64, error) {
-		seq, err := a.node.Settled(ctx, pipeline.StreamArticles, indexStage(replica))
-		if errors.Is(err, pipeline.ErrNotFound) { // it has not begun to read
-			return 0, nil
-		}
-		return seq, err
-	})
-	a.index = ix
-	a.onClose("index", func(context.Context) error { return ix.Close() })
-	return nil
-}
-
-// runIndex feeds the index. Each replica has files and a consumer of its own.
-func (a *App) runIndex(ctx context.Context) error {
-	replica, err := a.replica()
-	if err != nil {
-		return err
-	}
-	sink := pipeline.Sink[pipeline.Article]{
-		Name:      indexStage(replica),
-		In:        pipeline.Articles,
-		Exclusive: true,
-		Write:     a.index.Write,
-	}
-	// What the index comes to lack while it runs, as when a damage is found, it
-	// is handed again when its consumer begins anew.
-	for ctx.Err() == nil {
-		running, stop := context.WithCancel(ctx)
-		asked := make(chan struct{})
-		sink.From = sync.OnceValue(func() uint64 { defer close(asked); return a.index.From() })
-		go func() {
-			defer stop()
-			select {
-			case <-asked:
-			case <-running.Done():
-				return
-			}
-			select {
-			case <-a.index.Behind():
-			case <-running.Done():
-			}
-		}()
-		err := sink.Run(running, a.node)
-		stop()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// indexStage is the name of a replica's stage.
-func indexStage(replica string) string { return "index-" + replica }
 
 // replica is the name of this process's index and pages. It is kept beside the
 // files: a process that starts again on them goes on with their consumer.

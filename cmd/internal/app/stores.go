@@ -11,11 +11,14 @@ import (
 )
 
 // published reads articles as last published.
-type published struct{ log pipeline.Log }
+type published struct {
+	log    pipeline.Log
+	shards pipeline.Shards
+}
 
 // Last answers pipeline.ErrNotFound for a key never published.
 func (p published) Last(ctx context.Context, key string) (pipeline.Article, error) {
-	a, _, err := pipeline.Articles.Last(ctx, p.log, pipeline.ArticleSubject(key))
+	a, _, err := pipeline.Articles.Last(ctx, p.log, p.shards.Subject(key))
 	return a, err
 }
 

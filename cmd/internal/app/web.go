@@ -31,11 +31,7 @@ func (a *App) openWeb(ctx context.Context) error {
 	}
 	deps := web.Deps{Status: a.status, Ready: a.ready, Hook: hook}
 	if a.opts.has(RoleWeb) {
-		remote := remoteIndex{a.node}
-		deps.Searcher, deps.Articles = remote, remote
-		if a.index != nil { // no detour over the bus
-			deps.Searcher, deps.Articles = a.index, a.index
-		}
+		deps.Searcher, deps.Articles = a.corpus, a.corpus
 		deps.Catalog = a.catalog
 		deps.Editor = a.catalog
 		deps.Feeds = a
@@ -58,7 +54,7 @@ func (a *App) openWeb(ctx context.Context) error {
 			deps.Retention = a.index
 		}
 		deps.Retag = retagDesk{retag.NewDesk(kv), a.catalog}
-		deps.Loader = loader{a.node, published{a.node}}
+		deps.Loader = loader{a.node, a.published()}
 		deps.Tag = func(_ context.Context, in io.Reader, out io.Writer) error {
 			return tags.Filter(a.tagger.m.Load(), in, out)
 		}
@@ -79,9 +75,8 @@ func (a *App) openWeb(ctx context.Context) error {
 // ready says whether the process can do its work.
 func (a *App) ready(ctx context.Context) []web.Check {
 	checks := []web.Check{{Name: "bus", Err: a.node.Healthy(ctx)}}
-	if a.opts.has(RoleWeb) && a.index == nil {
-		_, err := call[struct{}, web.IndexStatus](ctx, a.node, serviceIndex, struct{}{})
-		checks = append(checks, web.Check{Name: "index", Err: err})
+	if a.opts.has(RoleWeb) {
+		checks = append(checks, web.Check{Name: "index", Err: a.corpus.Ready(ctx)})
 	}
 	if a.files != nil {
 		checks = append(checks, web.Check{Name: "catalog files", Err: nil})
@@ -110,10 +105,8 @@ func (a *App) status(ctx context.Context) (web.Status, error) {
 	if all, err := a.feedHealth(ctx, ""); err == nil {
 		st.Feeds = feedsStatus(all)
 	}
-	if a.index != nil {
-		st.Index = indexStatus(a.index)
-	} else if ix, err := call[struct{}, web.IndexStatus](ctx, a.node, serviceIndex, struct{}{}); err == nil {
-		st.Index = ix
+	if replicas, err := a.corpus.Replicas(ctx); err == nil {
+		st.Index = indexStatus(a.shards, replicas)
 	}
 	st.Retag = a.passes(ctx)
 	var fs syscall.Statfs_t

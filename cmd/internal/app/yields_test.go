@@ -40,7 +40,7 @@ func TestCollapsedPagesAlertOnce(t *testing.T) {
 			}
 			a.Key = pipeline.Key(a.URL)
 			a.ID = pipeline.NewID(at, at, a.Key)
-			if _, err := pipeline.Articles.Publish(t.Context(), r.app.node, a); err != nil {
+			if _, err := pipeline.Shards(1).Articles().Publish(t.Context(), r.app.node, a); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -174,7 +174,7 @@ func server(ctx context.Context, s Server) []Check {
 	return []Check{
 		{"server", Good, fmt.Sprintf("%s, up %v", st.Version, up), ""},
 		skew(time.Now(), st.Started.Add(up)),
-		stages(st), deadLetters(st), feeds(st), index(st), serverDisk(st),
+		stages(st), deadLetters(st), feeds(st), index(st), shards(st), serverDisk(st),
 	}
 }
 
@@ -248,6 +248,49 @@ func index(st web.Status) Check {
 		c.Verdict, c.Advice = Bad, "make room on the disk: writing then goes on by itself"
 	}
 	return c
+}
+
+// shards finds shards that nobody answers for, and replicas that are not what
+// they should be.
+func shards(st web.Status) Check {
+	var none, odd []string
+	replicas, live := 0, 0
+	for _, s := range st.Index.Shards {
+		answering := 0
+		bySeq := make(map[uint64]web.ReplicaStatus) // those that lack nothing
+		for _, r := range s.Replicas {
+			name := fmt.Sprintf("replica %s of shard %d (%s)", r.Replica, s.Shard, r.Node)
+			replicas++
+			if r.State == web.ReplicaReady || r.State == web.ReplicaBehind {
+				answering++
+			} else {
+				odd = append(odd, name+" is "+r.State)
+			}
+			if r.Note != "" {
+				odd = append(odd, name+": "+r.Note)
+			}
+			if r.State != web.ReplicaReady || r.Lag > 0 {
+				continue
+			}
+			if o, ok := bySeq[r.Seq]; ok && o.Documents != r.Documents {
+				odd = append(odd, fmt.Sprintf("%s has %d articles, %s has %d at the same sequence", name, r.Documents, o.Replica, o.Documents))
+			}
+			bySeq[r.Seq] = r
+		}
+		live += answering
+		if answering == 0 {
+			none = append(none, fmt.Sprintf("shard %d has no replica that answers", s.Shard))
+		}
+	}
+	switch {
+	case len(st.Index.Shards) == 0:
+		return Check{"shards", Warn, "not known", "look into the server's log"}
+	case len(none) > 0:
+		return Check{"shards", Bad, strings.Join(append(none, odd...), "; "), "start a process with the index role that holds it (index.hold)"}
+	case len(odd) > 0:
+		return Check{"shards", Warn, strings.Join(odd, "; "), "start what is down; a copy that lacks articles is made anew when its folder is removed while it is stopped"}
+	}
+	return Check{"shards", Good, fmt.Sprintf("%d, %d of %d replicas answer", len(st.Index.Shards), live, replicas), ""}
 }
 
 // serverDisk is the disk the server has its data on, which may be another.

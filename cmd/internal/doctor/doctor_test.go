@@ -172,6 +172,31 @@ func TestOfStatus(t *testing.T) {
 			"index", index(web.Status{Index: web.IndexStatus{Documents: 12, Bytes: 3_400_000, Partitions: 2}}),
 			Check{"index", Good, "12 articles, 3.4 MB, 2 partitions", ""},
 		},
+		{
+			"shards well", shards(web.Status{Index: web.IndexStatus{Shards: []web.ShardStatus{
+				{Shard: 0, Replicas: []web.ReplicaStatus{{Replica: "a", State: "ready", Documents: 7, Seq: 9}, {Replica: "b", State: "ready", Documents: 6, Seq: 8}}},
+				{Shard: 1, Replicas: []web.ReplicaStatus{{Replica: "a", State: "catching up", Documents: 1, Seq: 8, Lag: 5}}},
+			}}}),
+			Check{"shards", Good, "2, 3 of 3 replicas answer", ""},
+		},
+		{
+			"a shard without a replica", shards(web.Status{Index: web.IndexStatus{Shards: []web.ShardStatus{
+				{Shard: 0, Replicas: []web.ReplicaStatus{{Replica: "a", State: "ready"}}},
+				{Shard: 1, Replicas: []web.ReplicaStatus{{Replica: "b", Node: "n2", State: "lost"}}},
+			}}}),
+			Check{"shards", Bad, "shard 1 has no replica that answers; replica b of shard 1 (n2) is lost", "start a process with the index role that holds it (index.hold)"},
+		},
+		{
+			"replicas that differ", shards(web.Status{Index: web.IndexStatus{Shards: []web.ShardStatus{
+				{Shard: 0, Replicas: []web.ReplicaStatus{
+					{Replica: "a", Node: "n1", State: "ready", Documents: 7, Seq: 9}, {Replica: "b", Node: "n2", State: "ready", Documents: 6, Seq: 9, Note: "it is short"},
+				}},
+			}}}),
+			Check{
+				"shards", Warn, "replica b of shard 0 (n2): it is short; replica b of shard 0 (n2) has 6 articles, a has 7 at the same sequence",
+				"start what is down; a copy that lacks articles is made anew when its folder is removed while it is stopped",
+			},
+		},
 		{"server's disk not known", serverDisk(web.Status{}), Check{"server disk", Good, "not known", ""}},
 		{
 			"server's disk full", serverDisk(web.Status{Disk: web.DiskStatus{Total: 100e9}}),

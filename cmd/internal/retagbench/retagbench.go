@@ -143,7 +143,7 @@ func advance(ctx context.Context, log *slog.Logger, data string, corpus *searchb
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	_, err = pipeline.Articles.Publish(ctx, node, last)
+	_, err = pipeline.Shards(1).Articles().Publish(ctx, node, last)
 	return err
 }
 

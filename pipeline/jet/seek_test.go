@@ -1,0 +1,62 @@
+package jet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// A consumer goes on where it is set to: one made anew, one that is ahead, one
+// that is behind.
+func TestSeek(t *testing.T) {
+	t.Parallel()
+	n := openNode(t, Config{})
+	for i := range 20 { // shard 1 has the even sequences
+		publish(t, n, pipeline.StreamArticles, fmt.Sprintf("article.%d.k%d", i%2, i), "a")
+	}
+	c := pipeline.BatchConsumer{Name: "c", Stream: pipeline.StreamArticles, Filter: "article.1.>"}
+	for _, tt := range []struct {
+		seq  uint64
+		want []uint64
+	}{
+		{15, []uint64{16, 18, 20}},
+		{18, []uint64{18, 20}},
+		{0, []uint64{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}},
+	} {
+		if err := n.Seek(t.Context(), c, tt.seq); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		var got []uint64
+		run := c
+		run.Exclusive = true
+		run.From = func() uint64 { return tt.seq }
+		run.Write = func(_ context.Context, ds []pipeline.Delivery, done func(error)) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, d := range ds {
+				got = append(got, d.Seq)
+			}
+			done(nil)
+		}
+		end := make(chan error, 1)
+		go func() { end <- n.ConsumeBatch(ctx, run) }()
+		eventually(t, fmt.Sprintf("all from %d on", tt.seq), func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(got) > 0 && got[len(got)-1] == 20
+		})
+		cancel()
+		if err := <-end; err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("set to %d: got %d, want %d", tt.seq, got, tt.want)
+		}
+	}
+}
