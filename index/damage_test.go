@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -191,18 +192,20 @@ func TestOpenTwice(t *testing.T) {
 
 var kills = flag.Int("kills", 4, "how often TestKill kills the writer")
 
-// A process killed at any moment of writing, merging, sealing, reindexing and
-// mending loses nothing that was acknowledged, and what was not comes again.
+// A process killed at any moment of writing, merging, sealing, reindexing,
+// mending, of retention and of writing a snapshot loses nothing that was acknowledged, and what was not comes again.
 // Between two lives a partition is damaged at times, in a way that leaves its
 // articles readable: they must come back, over however many lives.
 func TestKill(t *testing.T) {
-	stream := messages(max(180, 6**kills))
+	stream := killStream(max(180, 6**kills))
+	wanted := slices.DeleteFunc(slices.Clone(stream), func(s pipeline.Stored[pipeline.Article]) bool { return s.Value.Source == unwantedSource })
 	dir := t.TempDir()
+	saved := filepath.Join(t.TempDir(), "snapshot")
 	acked, damages := 0, 0
 	rng := rand.New(rand.NewPCG(7, 7))
 	for round := range *kills {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-		cmd.Env = append(os.Environ(), "INDEX_CHILD=write", "INDEX_DIR="+dir, fmt.Sprint("INDEX_ACKED=", acked), fmt.Sprint("INDEX_MESSAGES=", len(stream)))
+		cmd.Env = append(os.Environ(), "INDEX_CHILD=write", "INDEX_DIR="+dir, "INDEX_SAVED="+saved, fmt.Sprint("INDEX_ACKED=", acked), fmt.Sprint("INDEX_MESSAGES=", len(stream)))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -240,10 +243,16 @@ func TestKill(t *testing.T) {
 			damages += readableDamage(t, rng, dir)
 		}
 		t.Logf("round %d: %d of %d acknowledged, %d damages", round, acked, len(stream), damages)
+		if round%10 == 9 || round == *kills-1 {
+			checkSaved(t, saved, stream, wanted)
+		}
 	}
 	ix := openTest(t, dir)
 	whole(t, ix)
 	for _, s := range stream[:acked] {
+		if s.Value.Source == unwantedSource {
+			continue
+		}
 		if _, err := ix.ByKey(context.Background(), s.Value.Key); err != nil {
 			t.Errorf("acknowledged message %d: %v", s.Seq, err)
 		}
@@ -256,7 +265,68 @@ func TestKill(t *testing.T) {
 		acked = min(acked, from-1)
 	}
 	put(t, ix, stream[acked:]) // the bus hands in again what was not acknowledged
-	checkAll(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ix = openKeeping(t, dir, when, killRetention())
+	retain(t, ix, false)
+	checkAll(t, ix, wanted)
+	put(t, ix, stream) // and once more from the beginning
+	checkAll(t, ix, wanted)
+	if left, _ := filepath.Glob(filepath.Join(dir, "*"+droppedSuffix)); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// checkSaved sees that the last snapshot whose writer was not killed is one, and
+// with the rest of the stream the whole, and that one cut off is none.
+func checkSaved(t *testing.T, saved string, stream, wanted []pipeline.Stored[pipeline.Article]) {
+	t.Helper()
+	f, err := os.Open(saved)
+	if errors.Is(err, fs.ErrNotExist) {
+		return // killed before the first was done
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	dir := filepath.Join(t.TempDir(), "restored")
+	if err := RestoreSnapshot(context.Background(), dir, f); err != nil {
+		t.Errorf("a snapshot that was done: %v", err)
+		return
+	}
+	ix := openKeeping(t, dir, when, killRetention())
+	from := ix.From()
+	if from == 0 {
+		t.Error("From() = 0")
+	}
+	put(t, ix, stream[max(from, 1)-1:])
+	retain(t, ix, false)
+	checkAll(t, ix, wanted)
+	if err := ix.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// unwantedSource is the source whose articles retention removes in TestKill.
+const unwantedSource = "unwanted"
+
+func killRetention() Retention {
+	return Retention{Rules: []Rule{{Match: "source:" + unwantedSource, Keep: days(1)}}}
+}
+
+// killStream is messages, with some among them that retention is to remove, from
+// months of others and from a month of their own.
+func killStream(n int) []pipeline.Stored[pipeline.Article] {
+	stream := messages(n)
+	for i := range stream {
+		if i%7 == 3 { // of ids of their own
+			a := article(100_000+i, when.AddDate(0, -2-(i%2)*7, 0), fmt.Sprintf("title %d", i), "some text of an article")
+			a.Source = unwantedSource
+			stream[i].Value = a
+		}
+	}
+	return stream
 }
 
 // readableDamage damages a partition, and says how many it did.
@@ -285,23 +355,34 @@ func TestChild(t *testing.T) {
 		// and opened again all the time.
 		var hours atomic.Int64
 		clock := func() time.Time { return when.AddDate(0, 2, 0).Add(time.Duration(hours.Add(1)) * time.Hour) }
-		ix, err := open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), Config{Dir: dir, nap: 10 * time.Millisecond}, clock)
+		ix, err := open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), Config{Dir: dir, Retention: killRetention(), nap: 10 * time.Millisecond}, clock)
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() {
-			for n := 0; ; n++ {
-				did, err := ix.sealNext(context.Background())
-				if err == nil && n%3 == 0 {
-					err = ix.Reindex(context.Background(), clock(), nil)
-				}
+		always := func(what string, do func() (again bool, err error)) {
+			for {
+				again, err := do()
 				if err != nil && !errors.Is(err, errChanged) {
-					fmt.Printf("error: seal or reindex: %v\n", err)
-				} else if !did {
+					fmt.Printf("error: %s: %v\n", what, err)
+				}
+				if !again {
 					time.Sleep(time.Millisecond)
 				}
 			}
-		}()
+		}
+		n := 0
+		go always("seal or reindex", func() (bool, error) {
+			did, err := ix.sealNext(context.Background())
+			if n++; err == nil && n%3 == 0 {
+				err = ix.Reindex(context.Background(), clock(), nil)
+			}
+			return did, err
+		})
+		go always("retention", func() (bool, error) {
+			rep, err := ix.Retain(context.Background(), false)
+			return rep.Articles > 0, err
+		})
+		go always("snapshot", func() (bool, error) { return false, saveSnapshot(ix, os.Getenv("INDEX_SAVED")) })
 		from := int(ix.From())
 		var acked, length int
 		fmt.Sscan(os.Getenv("INDEX_ACKED"), &acked)
@@ -315,7 +396,7 @@ func TestChild(t *testing.T) {
 			upTo int
 		}
 		var under []waiting // way; more than one at a time, as the bus does
-		for part := range slices.Chunk(messages(length)[acked:], 3) {
+		for part := range slices.Chunk(killStream(length)[acked:], 3) {
 			acked += len(part)
 			under = append(under, waiting{write(ix, part), acked})
 			if len(under) > 4 {
@@ -330,4 +411,17 @@ func TestChild(t *testing.T) {
 	default:
 		t.Skip("only runs as the child of another test")
 	}
+}
+
+// saveSnapshot writes a snapshot as the backup command does: it has its name
+// when it is whole.
+func saveSnapshot(ix *Index, file string) error {
+	f, err := os.Create(file + ".partial")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(ix.Snapshot(context.Background(), f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file+".partial", file)
 }

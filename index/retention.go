@@ -176,11 +176,22 @@ func (ix *Index) retain(ctx context.Context, rep *pipeline.RetentionReport) erro
 	return ix.retainBySize(ctx, rep, gone)
 }
 
+// Why a partition is removed whole.
+const (
+	whyAge   = "age"
+	whySize  = "size"
+	whyEmpty = "empty"
+)
+
 // remove removes a partition whole, or notes that it would be.
 func (ix *Index) remove(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool, p *partition, why, floor string) error {
 	r := pipeline.RetentionPartition{Name: p.name, Articles: p.documents(), Bytes: diskUse(p.path), Why: why}
 	if !rep.DryRun {
-		if err := ix.drop(ctx, p, floor); err != nil {
+		err := ix.drop(ctx, p, why == whyEmpty, floor)
+		if errors.Is(err, errChanged) {
+			return nil // not empty any more
+		}
+		if err != nil {
 			return fmt.Errorf("remove partition %s: %w", p.name, err)
 		}
 		ix.metrics.retired.Add(float64(r.Articles))
@@ -205,7 +216,7 @@ func (ix *Index) retainByAge(ctx context.Context, rep *pipeline.RetentionReport,
 			return err
 		}
 		if rep.Now.Sub(end) > ix.keeping.most {
-			if err := ix.remove(ctx, rep, gone, p, "age", ""); err != nil {
+			if err := ix.remove(ctx, rep, gone, p, whyAge, ""); err != nil {
 				return err
 			}
 		}
@@ -289,7 +300,7 @@ func (ix *Index) forgetArticles(ctx context.Context, rep *pipeline.RetentionRepo
 func (ix *Index) dropEmpty(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool) error {
 	for _, p := range ix.list()[min(1, len(ix.list())):] {
 		if !gone[p.name] && p.now().Gen > 0 && p.documents() == 0 && !ix.lacks(p) {
-			if err := ix.remove(ctx, rep, gone, p, "empty", ""); err != nil {
+			if err := ix.remove(ctx, rep, gone, p, whyEmpty, ""); err != nil {
 				return err
 			}
 		}
@@ -324,7 +335,7 @@ func (ix *Index) retainBySize(ctx context.Context, rep *pipeline.RetentionReport
 		p := left[n]
 		left = left[:n]
 		size -= diskUse(p.path)
-		if err := ix.remove(ctx, rep, gone, p, "size", left[n-1].name); err != nil {
+		if err := ix.remove(ctx, rep, gone, p, whySize, left[n-1].name); err != nil {
 			return err
 		}
 	}
@@ -334,15 +345,18 @@ func (ix *Index) retainBySize(ctx context.Context, rep *pipeline.RetentionReport
 	return nil
 }
 
-// drop removes a partition and its folder. Below floor, if it is not empty, no
-// partition is made again.
-func (ix *Index) drop(ctx context.Context, p *partition, floor string) error {
+// drop removes a partition and its folder, or answers errChanged where it is to
+// be empty and is not any more. Below floor no partition is made again.
+func (ix *Index) drop(ctx context.Context, p *partition, empty bool, floor string) error {
 	ix.making.Lock() // it is not being made anew, then
 	defer ix.making.Unlock()
 	ix.writing.Lock()
 	defer ix.writing.Unlock()
 	if ix.isClosed() {
 		return ErrClosed
+	}
+	if empty && (p.documents() > 0 || ix.lacks(p)) {
+		return errChanged // since it was looked at
 	}
 	if err := ix.allDurable(ctx, p); err != nil {
 		return err

@@ -154,7 +154,11 @@ func (ix *Index) sealNext(ctx context.Context) (bool, error) {
 		if ix.now().Before(end.Add(ix.cfg.SealAfter)) || !p.sealable(ix.now()) {
 			continue
 		}
-		if err := ix.seal(ctx, p); err != nil {
+		err = ix.seal(ctx, p)
+		if err != nil && ix.partition(p.name) != p {
+			return true, nil // retention has removed it
+		}
+		if err != nil {
 			return false, fmt.Errorf("seal partition %s: %w", p.name, err)
 		}
 		return true, nil
