@@ -68,6 +68,9 @@ func (ix *Index) SetFloor(floor func(context.Context) (uint64, error)) { ix.floo
 // searching go on. [RestoreSnapshot] reads it; From of the index opened then
 // says where the stream must go on.
 //
+// It waits while a damaged partition is made anew of its own documents: they may
+// be nowhere else.
+//
 // Writes wait for as long as it takes to link the files of all partitions into
 // a folder beside them, and to copy what Bleve has in memory only. Where the
 // file system has no hard links, they wait for the copying.
@@ -87,6 +90,14 @@ func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	cp, facts, err := ix.pin(ctx, dir, from)
+	for errors.Is(err, errMending) {
+		select {
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-time.After(mendingWait):
+			cp, facts, err = ix.pin(ctx, dir, from)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("index: snapshot: %w", err)
 	}
@@ -94,6 +105,23 @@ func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("index: snapshot: %w", err)
 	}
 	return nil
+}
+
+// errMending says that a partition lacks documents that are being recovered.
+var errMending = errors.New("index: partition is being recovered")
+
+const mendingWait = 200 * time.Millisecond // until it is looked again whether it is
+
+// unfinished is the damages whose documents are not all read yet.
+func (r *recovery) unfinished() (list []Recovery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.all {
+		if d.State == RecoveryRunning && !d.inPlace {
+			list = append(list, d.Recovery)
+		}
+	}
+	return list
 }
 
 // dropPinned removes what snapshots left that were cut off.
@@ -119,6 +147,16 @@ func (ix *Index) pin(ctx context.Context, dir string, from uint64) (*checkpoint,
 		return nil, nil, ErrClosed
 	}
 	cp := ix.commit.current()
+	for _, d := range ix.recovery.unfinished() {
+		if d.Error == "" {
+			return nil, nil, fmt.Errorf("%w: %s", errMending, d.Partition)
+		}
+		// It may never be done: what the stream has of it is asked for.
+		ix.log.Warn("snapshot without what can't be read of a damaged partition", "partition", d.Partition, "err", d.Error)
+		if m := cp.Partitions[d.Partition]; m != nil && (from == 0 || m.Low < from) {
+			from = max(m.Low, 1)
+		}
+	}
 	cp.Partitions = make(map[string]*mark)
 	facts := make(map[string]partitionFacts)
 	seq := uint64(0)
