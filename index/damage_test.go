@@ -382,6 +382,8 @@ func TestChild(t *testing.T) {
 			rep, err := ix.Retain(context.Background(), false)
 			return rep.Articles > 0, err
 		})
+		var settled atomic.Int64 // all up to there is acknowledged, as the bus would know
+		ix.SetFloor(func(context.Context) (uint64, error) { return uint64(settled.Load()), nil })
 		go always("snapshot", func() (bool, error) { return false, saveSnapshot(ix, os.Getenv("INDEX_SAVED")) })
 		from := int(ix.From())
 		var acked, length int
@@ -391,6 +393,7 @@ func TestChild(t *testing.T) {
 			acked = min(acked, from-1)
 			fmt.Printf("set back to %d.\n", acked)
 		}
+		settled.Store(int64(acked))
 		type waiting struct {
 			done <-chan error
 			upTo int
@@ -403,6 +406,7 @@ func TestChild(t *testing.T) {
 				if err := <-under[0].done; err != nil {
 					fmt.Printf("error: write: %v\n", err)
 				}
+				settled.Store(int64(under[0].upTo))
 				fmt.Printf("acked %d.\n", under[0].upTo)
 				under = under[1:]
 			}

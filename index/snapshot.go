@@ -61,7 +61,8 @@ type manifestFile struct {
 // SetFloor has Snapshot ask up to which sequence the stream's messages are
 // acknowledged by this index, without exception: a batch that failed and waits
 // to come again is not in the partitions, though later ones are. Without it a
-// snapshot takes it that the stream was written in order.
+// snapshot takes it that the stream was written in order, which after a crash it
+// may not have been.
 func (ix *Index) SetFloor(floor func(context.Context) (uint64, error)) { ix.floor.Store(&floor) }
 
 // Snapshot writes a copy of the index as it is at one moment, while writing and
