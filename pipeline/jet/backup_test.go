@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -298,5 +299,45 @@ func TestRestoreRefused(t *testing.T) {
 	}
 	if got := stored(t, m, pipeline.StreamArticles); len(got) != 1 {
 		t.Errorf("%d messages left of 1", len(got))
+	}
+}
+
+// Onto an external server a backup is restored as onto an empty folder.
+func TestRestoreExternal(t *testing.T) {
+	t.Parallel()
+	n := openNode(t, Config{})
+	for i := range 20 {
+		publish(t, n, pipeline.StreamArticles, fmt.Sprintf("article.0.%d", i), "x")
+	}
+	b := backUp(t, n, nil)
+	srv, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, MaxPayload: maxPayload,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	cfg := Config{URL: srv.ClientURL()}
+	// What goes wrong in the middle leaves nothing there.
+	no := errors.New("no")
+	err = Restore(t.Context(), testLog(t), cfg, func(r *Restorer) error {
+		if err := b.restore(t.Context(), r); err != nil {
+			return err
+		}
+		return no
+	})
+	if !errors.Is(err, no) {
+		t.Fatalf("Restore: %v", err)
+	}
+	if err := Restore(t.Context(), testLog(t), cfg, func(r *Restorer) error { return b.restore(t.Context(), r) }); err != nil {
+		t.Fatal(err)
+	}
+	m := openNode(t, cfg)
+	if diff := cmp.Diff(stored(t, n, pipeline.StreamArticles), stored(t, m, pipeline.StreamArticles)); diff != "" {
+		t.Errorf("articles (-was +is):\n%s", diff)
 	}
 }
