@@ -231,14 +231,19 @@ func (s *Server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := requestTimeout
 		if streaming(r) {
-			limit = streamTimeout // lineReader and lineWriter move it on
+			limit = s.streamLimit // lineReader and lineWriter move it on
 		} else {
 			ctx, cancel := context.WithTimeout(r.Context(), limit)
 			defer cancel()
 			r = r.WithContext(ctx)
 		}
 		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(limit))
+		if streaming(r) && r.Body == http.NoBody {
+			// Nothing more is to come: a deadline would end a long answer.
+			_ = rc.SetReadDeadline(time.Time{})
+		} else {
+			_ = rc.SetReadDeadline(time.Now().Add(limit))
+		}
 		_ = rc.SetWriteDeadline(time.Now().Add(limit))
 		next.ServeHTTP(w, r)
 	})

@@ -85,6 +85,8 @@ type Server struct {
 	openAPI []byte
 	handler http.Handler
 	now     func() time.Time
+
+	streamLimit time.Duration // streamTimeout; a test has less patience
 }
 
 // New makes a server of the parts that run in this process.
@@ -104,6 +106,8 @@ func New(lg *slog.Logger, reg Registry, deps Deps, cfg Config) (*Server, error) 
 		metrics: newMetrics(reg),
 		mux:     http.NewServeMux(),
 		now:     time.Now,
+
+		streamLimit: streamTimeout,
 	}
 	if err := s.routeAPI(); err != nil {
 		return nil, err
