@@ -91,10 +91,9 @@ func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	cp, facts, err := ix.pin(ctx, dir, from)
-	for errors.Is(err, errMending) {
+	for errors.Is(err, errMending) && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			err = ctx.Err()
 		case <-time.After(mendingWait):
 			cp, facts, err = ix.pin(ctx, dir, from)
 		}
@@ -107,9 +106,6 @@ func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
 	}
 	return nil
 }
-
-// errMending says that a partition lacks documents that are being recovered.
-var errMending = errors.New("index: partition is being recovered")
 
 const mendingWait = 200 * time.Millisecond // until it is looked again whether it is
 
