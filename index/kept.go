@@ -9,11 +9,11 @@ import (
 	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
 )
 
-// keptBytes bounds what searches keep of segments. An article takes 4 bytes for
-// its time and 4 to 12 for each facet that is asked for, so that this is enough
-// for two million articles and their facets; with more, the rarely used goes
-// and is worked out again.
-const keptBytes = 64 << 20
+// keptBytes bounds what searches keep of segments. An article takes 12 bytes
+// for its time and key, one to four for its groups and 4 to 12 for each facet
+// that is asked for, so that this is enough for two million articles and their
+// facets; with more, the rarely used goes and is worked out again.
+const keptBytes = 96 << 20
 
 // A keeper keeps what searches work out of segments: a segment never changes.
 // It is safe for concurrent use.
@@ -125,19 +125,22 @@ func (k *keeper) forget(p *partition, raw segmentapi.Segment) {
 	delete(k.kept[p], raw)
 }
 
-// A clock is the times of a segment's documents, those of their ids.
+// A clock is the times and keys of a segment's documents, those of their ids.
 type clock struct {
 	base int64 // Unix time of a day's beginning, not after any of them
 	at   []uint32
+	keys []uint64 // see groupKey
 }
 
 func (c *clock) unix(doc uint32) int64 { return c.base + int64(c.at[doc]) }
 
 func (s *segment) clock() (*clock, error) {
 	return keep(s, "clock", func() (*clock, int, error) {
-		c := &clock{at: make([]uint32, s.raw.Count())}
+		n := s.raw.Count()
+		c := &clock{at: make([]uint32, n), keys: make([]uint64, n)}
 		day, first, midnight := "", true, int64(0)
 		err := s.eachID(func(doc uint32, id string) error {
+			c.keys[doc] = groupKey(id)
 			if len(id) < 14 {
 				return nil
 			}
@@ -155,7 +158,7 @@ func (s *segment) clock() (*clock, error) {
 			c.at[doc] = uint32(midnight + seconds - c.base)
 			return nil
 		})
-		return c, 4 * len(c.at), err
+		return c, 12 * int(n), err
 	})
 }
 

@@ -36,9 +36,9 @@ import (
 const (
 	bm25K1      = 1.2
 	bm25B       = 0.75
-	titleWeight = 3.0
-	usualTitle  = 12.0  // tokens: the median of news-47k, in three languages
-	usualBody   = 350.0 // tokens
+	titleWeight = 2.0
+	usualTitle  = 11.0  // tokens: the mean of news-47k, in three languages
+	usualBody   = 220.0 // tokens, likewise
 	freshWeight = 0.3
 	halfLife    = 30 * 24 * 3600.0 // seconds
 	// restScore is for what matches and has none of the words, so that such

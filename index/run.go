@@ -42,6 +42,7 @@ type run struct {
 
 	unsure   int               // hits not known to match
 	verified int               // articles read to tell
+	byGroup  []*hitGroups      // while hits are not sure
 	first    map[uint64]string // group → id of its hit that is shown
 	res      pipeline.SearchResult
 }
@@ -72,12 +73,13 @@ func (r *run) run(ctx context.Context) error {
 	} else if _, err := r.collapse(ctx, nil); err != nil {
 		return err
 	}
+	ctx, cancel = r.grace(ctx)
+	defer cancel()
 	if err := r.page(ctx); err != nil {
 		return err
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		ctx = context.WithoutCancel(ctx) // what was found is told, for that takes little
-	}
+	ctx, cancel = r.grace(ctx)
+	defer cancel()
 	if guessing {
 		r.settle()
 		if _, err := r.collapse(ctx, nil); err != nil {
@@ -88,6 +90,15 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	return r.countCopies(ctx)
+}
+
+// grace gives a search that is out of time a little more, to tell what it has
+// found.
+func (r *run) grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.WithTimeout(context.WithoutCancel(ctx), r.ix.cfg.Timeout/4)
+	}
+	return context.WithCancel(ctx)
 }
 
 // hits finds, ranks and verifies the hits, as far as that is wanted.
