@@ -142,7 +142,8 @@ func report(f *folded, pages []readabletest.Page, lost bool, votes, benchmarks s
 			log.Fatal(err)
 		}
 		for _, file := range files {
-			t += gains(strings.TrimSuffix(filepath.Base(file), ".json"), f.ballots(readVotes(file)))
+			name, other := strings.TrimSuffix(filepath.Base(file), ".json"), readVotes(file)
+			t += gains(name, f.ballots(other)) + gains("readability, "+name, f.ballots(nil, other))
 		}
 		tables["extraction votes"] = t
 		fmt.Print(t)
