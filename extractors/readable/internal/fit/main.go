@@ -100,9 +100,8 @@ func main() {
 		}
 		return
 	}
-	f := fold(fit, folds, -1, *dir)
-	bs := except(f.ballots(nil), -1)
 	m := fitModel(fit)
+	bs := except(fold(fit, folds, -1, *dir).ballots(nil), -1)
 	m.Escalate = fitEscalation(bs)
 	m.Trust = fitTrust(bs, m.Escalate)
 	m.About = "Made by: go run ./extractors/readable/internal/fit. Don't edit."
