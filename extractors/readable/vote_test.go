@@ -38,7 +38,7 @@ func TestVotes(t *testing.T) {
 			d := textblocks.Read(root)
 			kept := make([]bool, len(d.Blocks))
 			for i := range d.Blocks {
-				d.Blocks[i].Probability = .7
+				d.Blocks[i].Probability = .4
 				kept[i] = true
 			}
 			p := Page{Method: MethodBlocks}

@@ -48,13 +48,13 @@ func fold(pages []readabletest.Page, parts, part int, dir string) *folded {
 
 func foldOf(p readabletest.Page, parts int) int { return int(hash(host(p)) >> 5 % uint64(parts)) }
 
-// ballots are the pages of the folds under the votes of another way; nil: of
+// ballots are the pages of the folds under the votes of others; nil: of
 // readability.
-func (f *folded) ballots(others map[string]string) [][]*ballot {
+func (f *folded) ballots(others ...map[string]string) [][]*ballot {
 	out := make([][]*ballot, len(f.parts))
 	for k := range f.parts {
 		content.Use(f.models[k])
-		out[k] = ballots(f.parts[k], others)
+		out[k] = ballots(f.parts[k], others...)
 	}
 	return out
 }

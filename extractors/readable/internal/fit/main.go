@@ -100,9 +100,8 @@ func main() {
 		}
 		return
 	}
-	f := fold(fit, folds, -1, *dir)
-	bs := except(f.ballots(nil), -1)
 	m := fitModel(fit)
+	bs := except(fold(fit, folds, -1, *dir).ballots(nil), -1)
 	m.Escalate = fitEscalation(bs)
 	m.Trust = fitTrust(bs, m.Escalate)
 	m.About = "Made by: go run ./extractors/readable/internal/fit. Don't edit."
@@ -142,7 +141,8 @@ func report(f *folded, pages []readabletest.Page, lost bool, votes, benchmarks s
 			log.Fatal(err)
 		}
 		for _, file := range files {
-			t += gains(strings.TrimSuffix(filepath.Base(file), ".json"), f.ballots(readVotes(file)))
+			name, other := strings.TrimSuffix(filepath.Base(file), ".json"), readVotes(file)
+			t += gains(name, f.ballots(other)) + gains("readability, "+name, f.ballots(nil, other))
 		}
 		tables["extraction votes"] = t
 		fmt.Print(t)

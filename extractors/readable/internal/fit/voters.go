@@ -24,8 +24,8 @@ type ballot struct {
 	own       []float64 // probabilities
 	expected  float64
 	f1        float64
-	vote      string
-	agreement float64
+	voters    int
+	agreement float64                        // of the text that agrees most
 	voted     map[content.Escalation]outcome // weights → what came of it
 }
 
@@ -45,9 +45,9 @@ func readVotes(file string) map[string]string {
 	return m
 }
 
-// ballots are the pages of a fold, judged with the model in use. Other are the
-// votes to weigh; nil: readability's.
-func ballots(pages []readabletest.Page, others map[string]string) []*ballot {
+// ballots are the pages of a fold, judged with the model in use. Others are the
+// texts of each whose vote is weighed; nil: readability's.
+func ballots(pages []readabletest.Page, others ...map[string]string) []*ballot {
 	pages = slices.DeleteFunc(slices.Clone(pages), func(p readabletest.Page) bool { return p.Body == "" || p.Set == "gne" })
 	out := make([]*ballot, len(pages))
 	parallel(len(pages), func(i int) {
@@ -67,17 +67,25 @@ func ballots(pages []readabletest.Page, others map[string]string) []*ballot {
 		own, b.expected = b.text()
 		b.f1 = f1(p, own)
 		if b.expected < unsure {
-			if others != nil {
-				b.vote = others[p.Set+" "+p.ID]
-			} else {
-				b.vote, _, _ = voter.Readability(root, p.URL)
+			var votes []string
+			for _, o := range others {
+				text := o[p.Set+" "+p.ID]
+				if o == nil {
+					text, _, _ = voter.Readability(root, p.URL)
+				}
+				if text != "" {
+					votes = append(votes, text)
+					b.agreement = max(b.agreement, voter.Agreement(own, text))
+				}
 			}
-			b.agreement = voter.Agreement(own, b.vote)
+			b.voters = len(votes)
 			for _, e := range weights() {
 				for k, v := range b.own {
 					b.doc.Blocks[k].Probability = v
 				}
-				b.doc.Vote(b.vote, e)
+				for _, text := range votes {
+					b.doc.Vote(text, e)
+				}
 				text, expected := b.text()
 				b.voted[e] = outcome{expected, f1(p, text)}
 			}
@@ -99,7 +107,7 @@ func (b *ballot) with(e content.Escalation) (o outcome, asked bool) {
 	if b.expected >= e.Below {
 		return o, false
 	}
-	if b.vote != "" && b.agreement >= e.Agreement {
+	if b.voters > 0 && b.agreement >= e.Agreement {
 		o = b.voted[content.Escalation{In: e.In, Out: e.Out}]
 	}
 	return o, true
