@@ -19,7 +19,7 @@ import (
 const (
 	listed     = 1000 // ids listed at once
 	chunk      = 200  // articles between two looks at the time
-	workers    = 8    // articles at once: most of the time they wait for the stream
+	workers    = 4    // articles at once: half of the time they wait for the stream
 	tries      = 5    // to publish an article that others publish meanwhile
 	ahead      = 2000 // articles published and not yet durable in the index: new ones wait behind them
 	aheadEvery = 20 * time.Millisecond

@@ -172,12 +172,16 @@ func measure(ctx context.Context, log *slog.Logger, o Options, corpus *searchben
 		return r, err
 	}
 	var st pipeline.RetagEntity
-	for found := 0; ; time.Sleep(look) {
-		if found, err = c.total(ctx, "entity:bench"); err != nil {
+	for changed := start; ; time.Sleep(look) {
+		found, err := c.total(ctx, "entity:bench")
+		if err != nil {
 			return r, err
 		}
 		if found > 0 && r.First == 0 {
 			r.First = time.Since(start)
+		}
+		if found != r.Hits {
+			r.Hits, r.All, changed = found, time.Since(start), time.Now()
 		}
 		st = pipeline.RetagEntity{}
 		if err := c.do(ctx, http.MethodGet, "/api/v1/entities/bench/retag", "", &st); err != nil {
@@ -186,8 +190,9 @@ func measure(ctx context.Context, log *slog.Logger, o Options, corpus *searchben
 		if st.Pass != nil {
 			r.Candidates = st.Pass.Candidates
 		}
-		if !st.Pending && st.Pass == nil && !st.Applied.IsZero() && found == st.Changed {
-			r.Hits, r.All = found, time.Since(start)
+		// Counts of a pass that was cut off are a little behind, so it is done
+		// when nothing comes any more.
+		if !st.Pending && st.Pass == nil && !st.Applied.IsZero() && time.Since(changed) > stable {
 			break
 		}
 		if time.Since(start) > patience {
@@ -213,6 +218,7 @@ func measure(ctx context.Context, log *slog.Logger, o Options, corpus *searchben
 
 const (
 	look     = 20 * time.Millisecond // between two looks
+	stable   = 3 * time.Second       // without a change, after the pass: all are found
 	patience = 30 * time.Minute
 )
 
