@@ -171,7 +171,7 @@ func (ix *Index) pin(ctx context.Context, dir string, from uint64) (*checkpoint,
 		}
 		// Late writes are for partitions that are rolled back, and the copy
 		// has no older state to go back to.
-		cp.Partitions[p.name] = &mark{state: st}
+		cp.Partitions[p.name] = &mark{state: st, Documents: n}
 		facts[p.name] = partitionFacts{Documents: n, Gen: st.Gen}
 		seq = max(seq, st.Seq)
 	}

@@ -335,7 +335,7 @@ func TestRestoreDamaged(t *testing.T) {
 			got.Partitions = map[string]partitionFacts{"2015-10": {1, 1}, "2015-11": {1, 1}, "2015-12": {1, 1}}
 		}), "documents, not 1"},
 		{"another format", pack(t, files, func(got *manifest) { facts(got); got.Format = 2 }), "format 2"},
-		{"changed manifest", bytes.Replace(good, []byte(`"documents":6`), []byte(`"documents":7`), 1), "manifest: SHA-256"},
+		{"changed manifest", bytes.Replace(good, []byte(`{"format":1`), []byte(`{"format":7`), 1), "manifest: SHA-256"},
 		{"more behind it", append(slices.Clone(good[:len(good)-1024]), good...), "follows"},
 	}
 	for _, tt := range tests {
