@@ -9,7 +9,13 @@
 //
 // One Bleve index per month of the id's time, in a folder of that name
 // (2026-11), and checkpoint.json beside them. A partition that can't be opened
-// is moved to 2026-11.damaged-<time> and an empty one takes its place.
+// is moved to 2026-11.damaged-<time>, an empty one takes its place, and is filled
+// in the background with what can be read of the damaged one (wreck.go,
+// zapfile.go), which is far more than Bleve can. One that is found damaged while
+// it is open goes on answering until another, made beside it, takes its place
+// (renew.go). The same way Reindex makes partitions anew whose mapping is not
+// the one of today (mappingVersion). RELIABILITY.md has what becomes of which
+// damage.
 //
 // A partition whose time has been over for a while (index.seal_after) is sealed:
 // merged to one segment, copied beside itself, checked, put in its own place,
@@ -90,12 +96,12 @@
 //     or earlier, where writes were out of order; the checkpoint remembers
 //     those;
 //   - a partition that is gone or damaged lacks everything from its lowest
-//     sequence on;
+//     sequence on, unless all of it can still be read;
 //   - without a checkpoint, all is asked for again.
 //
 // The lowest of these is what From returns. The checkpoint keeps it until a
 // batch has become durable after From was asked: by then the consumer has been
-// set back, and a crash loses nothing.
+// set back, and a crash loses nothing. What is found missing later Behind tells.
 //
 // # Several shards
 //

@@ -360,6 +360,29 @@ func TestDamage(t *testing.T) {
 		return
 	}
 	golden(t, "damage.golden", []byte(table))
+	shown(t, "../RELIABILITY.md", table)
+}
+
+// shown checks that a document has the table between its marks, or puts it there.
+func shown(t *testing.T, path, table string) {
+	t.Helper()
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(doc), "-update` -->\n")
+	_, tail, ok2 := strings.Cut(rest, "<!-- end of damage -->")
+	if !ok || !ok2 {
+		t.Fatalf("%s has no marks for the table", path)
+	}
+	want := head + "-update` -->\n" + table + "<!-- end of damage -->" + tail
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := gocmp.Diff(want, string(doc)); diff != "" {
+		t.Errorf("%s (-want +got); -update rewrites it:\n%s", path, diff)
+	}
 }
 
 func (row damageRow) name() string {

@@ -360,26 +360,36 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 		batch []pipeline.Stored[pipeline.Article]
 		bytes int
 		seen  = make(map[string]bool)
-		under = make(chan error, 1) // the write on its way
+		under <-chan error // the write on its way
 	)
-	under <- nil
+	wait := func() error {
+		if under == nil {
+			return nil
+		}
+		select {
+		case err := <-under:
+			under = nil
+			return err
+		case <-ctx.Done(): // nobody acknowledges any more
+			return ctx.Err()
+		}
+	}
 	flush := func() error {
-		if err := <-under; err != nil {
-			under <- nil
+		if err := wait(); err != nil || len(batch) == 0 {
 			return err
 		}
-		err := ix.restore(ctx, batch, func(err error) { under <- err })
-		if err != nil {
-			under <- nil
+		done := make(chan error, 1)
+		if err := ix.restore(ctx, batch, func(err error) { done <- err }); err != nil {
+			return err
 		}
-		batch, bytes = batch[:0:0], 0
-		return err
+		under, batch, bytes = done, nil, 0
+		return nil
 	}
 	w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
 	s, err := w.salvage(ctx, ix.codec, func(a storedArticle) error {
 		seen[a.article.ID] = true
 		batch = append(batch, pipeline.Stored[pipeline.Article]{Value: a.article, Seq: a.version.seq})
-		if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 200 {
+		if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 1000 {
 			return nil
 		}
 		return flush()
@@ -387,8 +397,8 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	if err == nil {
 		err = flush()
 	}
-	if last := <-under; err == nil { // all is durable, or is read again
-		err = last
+	if err == nil {
+		err = wait() // until all is durable; else it is read again
 	}
 	if err != nil {
 		ix.recovery.mu.Lock()
