@@ -23,9 +23,13 @@ func openTest(t testing.TB, dir string) *Index {
 }
 
 func tryOpen(cfg Config) (*Index, error) {
+	return tryOpenAt(cfg, func() time.Time { return when })
+}
+
+func tryOpenAt(cfg Config, now func() time.Time) (*Index, error) {
 	cfg.nap = cmp.Or(cfg.nap, 10*time.Millisecond)
 	cfg.Timeout = time.Minute // the machine may be busy; what is tested is not speed
-	return open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, func() time.Time { return when })
+	return open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, now)
 }
 
 func openWith(t testing.TB, cfg Config) *Index {

@@ -348,6 +348,9 @@ const salvageBatch = 1 << 20 // bytes of text in one write
 // what is there already is not written again.
 func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	began := time.Now()
+	if d.Partition < ix.commit.dropped() { // retention has no use for it any more
+		return ix.recovery.set(d, func(d *damage) { d.State, d.Ended = RecoveryDone, ix.now().UTC() })
+	}
 	if p := ix.partition(d.Partition); p == nil {
 		ix.writing.Lock()
 		_, err := ix.openOne(d.Partition)

@@ -208,7 +208,7 @@ type world struct {
 	rng    *rand.Rand
 	dir    string
 	ix     *Index
-	clock  time.Time
+	clock  atomic.Int64 // seconds since when
 	stream []pipeline.Stored[pipeline.Article]
 	state  map[string]pipeline.Article // by key, newest
 	gone   map[string]uint64           // deleted keys → sequence up to which nothing must come again
@@ -226,7 +226,7 @@ const worldKeys = 25
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		rng: rand.New(rand.NewPCG(seed, 77)), dir: t.TempDir(), clock: when,
+		rng: rand.New(rand.NewPCG(seed, 77)), dir: t.TempDir(),
 		state: make(map[string]pipeline.Article), gone: make(map[string]uint64),
 	}
 	w.open(t)
@@ -234,8 +234,12 @@ func newWorld(t *testing.T, seed uint64) *world {
 }
 
 func (w *world) open(t *testing.T) {
-	w.ix = openTest(t, w.dir)
-	w.ix.now = func() time.Time { w.clock = w.clock.Add(time.Second); return w.clock }
+	ix, err := tryOpenAt(Config{Dir: w.dir}, func() time.Time { return when.Add(time.Duration(w.clock.Add(1)) * time.Second) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ix.Close() })
+	w.ix = ix
 	if from := w.ix.From(); from > 0 && len(w.stream) > 0 {
 		w.hand(w.stream[min(int(from)-1, len(w.stream)):])
 	}
@@ -322,7 +326,7 @@ func (w *world) step(t *testing.T) {
 			break
 		}
 	case what == 7:
-		w.clock = w.clock.AddDate(0, 0, 20)
+		w.clock.Add(20 * 24 * 60 * 60)
 		if _, err := w.ix.sealNext(context.Background()); err != nil {
 			t.Fatal(err)
 		}
