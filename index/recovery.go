@@ -1,19 +1,14 @@
 package index
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/newswatch/newswatch/pipeline"
 )
 
 // A Recovery is what became of a damaged partition.
@@ -245,13 +240,14 @@ func (d *damage) count() {
 	}
 }
 
-// purge removes folders that were kept long enough.
-func (r *recovery) purge() error {
+// purge removes folders that were kept long enough or, where room is needed,
+// those of which nothing is lost.
+func (r *recovery) purge(room bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var errs []error
 	r.all = slices.DeleteFunc(r.all, func(d *damage) bool {
-		if d.State != RecoveryDone || r.now().Sub(d.Found) < keepDamaged {
+		if d.State != RecoveryDone || r.now().Sub(d.Found) < keepDamaged && !(room && d.Lost == 0) {
 			return false
 		}
 		errs = append(errs, os.RemoveAll(filepath.Join(r.dir, d.Folder)))
@@ -261,328 +257,9 @@ func (r *recovery) purge() error {
 	return errors.Join(errs...)
 }
 
-// adopt deals with a partition just opened: what is damaged of it, what it
-// lacks, what of that its own documents can give and what the stream must.
-func (ix *Index) adopt(ctx context.Context, p *partition) error {
-	expected, upTo := ix.commit.expected(p.name)
-	p.mu.Lock()
-	found, had := p.wrecks, p.docs
-	p.wrecks = nil
-	p.mu.Unlock()
-	complete := false
-	for i := range found {
-		d := &found[i]
-		d.Expected, d.Had, d.UpTo = expected, had, upTo
-		// Where all that was there can still be read, the stream is not asked.
-		if had == 0 {
-			w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
-			s, err := w.salvage(ctx, ix.codec, func(storedArticle) error { return nil })
-			if err != nil {
-				return fmt.Errorf("partition %s: %w", p.name, err)
-			}
-			if s.Complete && s.State.Gen >= ix.commit.gen(p) {
-				complete, d.Expected = true, s.Read
-			}
-		}
-		if d.Expected == 0 {
-			if sealed, err := readSeal(filepath.Join(ix.cfg.Dir, d.Folder)); err == nil && sealed != nil {
-				d.Expected = sealed.Documents
-			}
-		}
-		if err := d.write(ix.cfg.Dir); err != nil {
-			return fmt.Errorf("partition %s: %w", p.name, err)
-		}
-	}
-	if complete {
-		ix.commit.settle(p)
-	}
-	from := ix.commit.compare(p)
-	if from > 0 && len(found) == 0 { // gone, or an older state of it
-		aside := asideName(p.path, ix.now())
-		found = append(found, damage{UpTo: upTo, Recovery: Recovery{
-			Partition: p.name, Folder: filepath.Base(aside), Found: ix.now().UTC(),
-			Damage: "the partition is gone or is an older state", State: RecoveryRunning, Expected: expected, Had: had,
-		}})
-	}
-	for _, d := range found {
-		ix.metrics.recoveries.Inc()
-		d := ix.recovery.add(d)
-		if err := ix.recovery.set(d, func(d *damage) { d.AskedFrom = from }); err != nil {
-			return fmt.Errorf("partition %s: %w", p.name, err)
-		}
-		ix.log.Error("partition is damaged: it is made anew from what can be read of it and from the stream",
-			"partition", p.name, "damage", d.Damage, "aside", d.Folder, "documents", expected, "left", had, "asked_from_seq", from)
-	}
-	return nil
-}
-
-// recover reads the documents of damaged partitions into the index, one
-// partition after the other, until ctx is done.
-func (ix *Index) recover(ctx context.Context) {
-	for {
-		d := ix.recovery.pending()
-		var err error
-		if d != nil {
-			err = ix.salvage(ctx, d)
-		}
-		if err == nil && d != nil {
-			continue
-		}
-		wait := time.Hour
-		if err != nil && ctx.Err() == nil {
-			wait = fullWait
-			ix.log.Error("damaged partition can't be read: tried again", "partition", d.Partition, "aside", d.Folder, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ix.recovery.wake:
-		case <-time.After(wait):
-		}
-	}
-}
-
-const salvageBatch = 1 << 20 // bytes of text in one write
-
-// salvage reads one damaged folder. It may be done again, in whole or in parts:
-// what is there already is not written again.
-func (ix *Index) salvage(ctx context.Context, d *damage) error {
-	began := time.Now()
-	if d.Partition < ix.commit.dropped() { // retention has no use for it any more
-		return ix.recovery.set(d, func(d *damage) { d.State, d.Ended = RecoveryDone, ix.now().UTC() })
-	}
-	if p := ix.partition(d.Partition); p == nil {
-		ix.writing.Lock()
-		_, err := ix.openOne(d.Partition)
-		ix.writing.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	var (
-		batch []pipeline.Stored[pipeline.Article]
-		bytes int
-		seen  = make(map[string]bool)
-		under <-chan error // the write on its way
-	)
-	wait := func() error {
-		if under == nil {
-			return nil
-		}
-		select {
-		case err := <-under:
-			under = nil
-			return err
-		case <-ctx.Done(): // nobody acknowledges any more
-			return ctx.Err()
-		}
-	}
-	flush := func() error {
-		if err := wait(); err != nil || len(batch) == 0 {
-			return err
-		}
-		done := make(chan error, 1)
-		if err := ix.restore(ctx, batch, func(err error) { done <- err }); err != nil {
-			return err
-		}
-		under, batch, bytes = done, nil, 0
-		return nil
-	}
-	w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
-	s, err := w.salvage(ctx, ix.codec, func(a storedArticle) error {
-		seen[a.article.ID] = true
-		batch = append(batch, pipeline.Stored[pipeline.Article]{Value: a.article, Seq: a.version.seq})
-		if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 1000 {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err == nil {
-		err = wait() // until all is durable; else it is read again
-	}
-	if err != nil {
-		ix.recovery.mu.Lock()
-		d.Error = err.Error()
-		ix.recovery.mu.Unlock()
-		return err
-	}
-	err = ix.recovery.set(d, func(d *damage) {
-		d.State, d.Error, d.Ended, d.Unread, d.Missing = RecoveryDone, "", ix.now().UTC(), s.Lost, nil
-		for _, id := range s.ids {
-			if !seen[id] && len(d.Missing) < maxMissing {
-				d.Missing = append(d.Missing, id)
-			}
-		}
-		slices.Sort(d.Missing)
-		d.Missing = slices.Compact(d.Missing)
-	})
-	ix.metrics.recovered.Add(float64(d.Own))
-	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
-		"recovered", d.Own, "unreadable", s.Lost, "lost", d.Lost, "took", time.Since(began).Round(time.Millisecond))
-	return err
-}
-
-// restore writes articles that were in the index before, and waits while
-// writing is put off.
-func (ix *Index) restore(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) error {
-	ins, err := ix.newest(batch)
-	if err != nil {
-		return err
-	}
-	for i := range ins {
-		ins[i].salvaged = true
-	}
-	for {
-		ix.writing.Lock()
-		needs, err := ix.writeNewest(ctx, ins)
-		ix.writing.Unlock()
-		var later *pipeline.LaterError
-		if !errors.As(err, &later) {
-			if err == nil {
-				ix.commit.add(needs, 0, done)
-			}
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(fullWait):
-		}
-	}
-}
-
-// mend renews a partition in which damage was found while it is open: it goes on
-// answering from what can be read of it until the new one takes its place. What
-// can't be read is asked of the stream.
-func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
-	began := time.Now()
-	_, upTo := ix.commit.expected(p.name)
-	aside := asideName(p.path, ix.now())
-	d := ix.recovery.add(damage{UpTo: upTo, inPlace: true, Recovery: Recovery{
-		Partition: p.name, Folder: filepath.Base(aside), Found: ix.now().UTC(), Damage: why.Error(),
-		State: RecoveryRunning, Expected: p.documents(),
-	}})
-	ix.metrics.recoveries.Inc()
-	r, err := ix.renewTried(ctx, p, aside, func() *renewal {
-		return &renewal{p: p, damaged: true, progress: func(docs int) {
-			ix.recovery.mu.Lock()
-			defer ix.recovery.mu.Unlock()
-			d.Own, d.Back = docs, docs
-		}}
-	})
-	if err != nil {
-		ix.recovery.drop(d)
-		return err
-	}
-	var from uint64
-	if r.lost > 0 {
-		from = ix.commit.askAgain(p)
-	}
-	ix.metrics.recovered.Add(float64(r.docs))
-	err = ix.recovery.set(d, func(d *damage) {
-		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), from
-		d.Expected, d.Own, d.Back, d.Unread = r.docs+r.lost, r.docs, r.docs, r.lost
-		for _, id := range r.ids {
-			if !r.seen[id] && len(d.Missing) < maxMissing {
-				d.Missing = append(d.Missing, id)
-			}
-		}
-		slices.Sort(d.Missing)
-	})
-	ix.log.Warn("damaged partition was made anew", "partition", p.name, "aside", d.Folder, "recovered", r.docs,
-		"lost", r.lost, "asked_from_seq", from, "took", time.Since(began).Round(time.Millisecond))
-	return err
-}
-
-// renewTried renews a partition, again where it was opened anew meanwhile.
-func (ix *Index) renewTried(ctx context.Context, p *partition, aside string, make func() *renewal) (r *renewal, err error) {
-	for range renewTries {
-		r = make()
-		if err = ix.renew(ctx, r, aside); !errors.Is(err, errChanged) {
-			break
-		}
-	}
-	return r, err
-}
-
 // drop forgets a damage that could not be mended: it will be found again.
 func (r *recovery) drop(d *damage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = slices.DeleteFunc(r.all, func(o *damage) bool { return o == d })
-}
-
-// setAside moves the damaged folder away.
-func (p *partition) setAside(why error) error {
-	aside := asideName(p.path, p.clock())
-	if err := os.Rename(p.path, aside); err != nil {
-		return err
-	}
-	return p.wrecked(aside, why)
-}
-
-// keepLost links what the state that is opened does not have into a folder
-// aside: the files of newer states, in parts readable, and root.bolt.
-func (p *partition) keepLost(why error) error {
-	aside := asideName(p.path, p.clock())
-	if err := os.MkdirAll(filepath.Join(aside, "store"), 0o755); err != nil {
-		return err
-	}
-	w := &wreck{dir: p.path}
-	files, err := w.segmentFiles()
-	if err != nil {
-		return err
-	}
-	for _, file := range append(files, "root.bolt") {
-		from, to := filepath.Join(p.store(), file), filepath.Join(aside, "store", file)
-		// Bleve writes root.bolt in place, and never to a segment again.
-		link := os.Link
-		if file == "root.bolt" {
-			link = copyFile
-		}
-		if err := link(from, to); err != nil {
-			if err := copyFile(from, to); err != nil {
-				return err
-			}
-		}
-	}
-	return p.wrecked(aside, why)
-}
-
-func (p *partition) wrecked(aside string, why error) error {
-	d := damage{Recovery: Recovery{
-		Partition: p.name, Folder: filepath.Base(aside), Found: p.clock().UTC(), Damage: why.Error(), State: RecoveryRunning,
-	}}
-	p.mu.Lock()
-	p.wrecks = append(p.wrecks, d)
-	p.mu.Unlock()
-	return d.write(filepath.Dir(p.path))
-}
-
-// copyIfThere copies a file, if there is one.
-func copyIfThere(from, to string) error {
-	err := copyFile(from, to)
-	if errors.Is(err, fs.ErrNotExist) && !exists(from) {
-		return nil
-	}
-	return err
-}
-
-// lacking makes the result a partial one while articles are being recovered.
-func (r *run) lacking() {
-	for _, v := range r.views {
-		p := v.p
-		switch {
-		case r.ix.recovery.running(p.name):
-			r.warn("partial: partition %s was damaged and is being made anew", p.name)
-		case r.ix.commit.lacks(p):
-			r.warn("partial: partition %s lacks articles, which are asked for again", p.name)
-		default:
-			continue
-		}
-		r.partial, r.res.TotalExact = true, false
-	}
 }

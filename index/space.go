@@ -114,7 +114,7 @@ func (ix *Index) waitForRoom(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(fullWait):
+		case <-time.After(watchInterval):
 		}
 	}
 	return ctx.Err()

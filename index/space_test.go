@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,37 @@ func TestLittleFreeDisk(t *testing.T) {
 		if res := find(t, ix, pipeline.SearchRequest{}); res.Total == 0 {
 			t.Error("nothing found")
 		}
+	}
+}
+
+// While what is damaged is being recovered, which here waits for room, searches
+// answer from what there is and say that it is not all, and a snapshot, which
+// would not be all either, is refused.
+func TestPartialWhileMending(t *testing.T) {
+	dir, stream := closedNews(t, 90)
+	if err := file("store/root.bolt", emptied)(dir); err != nil {
+		t.Fatal(err)
+	}
+	var free atomic.Int64
+	ix := openWith(t, Config{Dir: dir, MinFree: 1000, space: func(string) (int64, int64, error) { return free.Load(), 1 << 40, nil }})
+	res := find(t, ix, pipeline.SearchRequest{})
+	if res.Total == 0 || res.TotalExact || len(res.Warnings) == 0 || !strings.HasPrefix(res.Warnings[0], "partial: partition "+month) {
+		t.Errorf("total %d, exact %v, warnings %v", res.Total, res.TotalExact, res.Warnings)
+	}
+	if err := ix.Snapshot(t.Context(), io.Discard); !errors.Is(err, errMending) {
+		t.Errorf("Snapshot = %v, want errMending", err)
+	}
+	if r := ix.Stats().Recoveries; len(r) != 1 || r[0].State != RecoveryRunning || r[0].Partition != month {
+		t.Errorf("recoveries %+v", r)
+	}
+	free.Store(1 << 30)
+	ix.checkSpace()
+	whole(t, ix)
+	if err := ix.Snapshot(t.Context(), io.Discard); err != nil {
+		t.Error(err)
+	}
+	if cost := missing(t, ix, stream); cost.lost > 1 || cost.older > 0 { // one was deleted
+		t.Errorf("%+v", cost)
 	}
 }
 
