@@ -68,10 +68,6 @@ func (ix *Index) adopt(ctx context.Context, p *partition) error {
 	return nil
 }
 
-// errMending says that articles of a damaged partition are not yet in the index
-// again.
-var errMending = errors.New("index: a damaged partition is being made anew")
-
 // recover reads the documents of damaged partitions into the index, one
 // partition after the other, until ctx is done.
 func (ix *Index) recover(ctx context.Context) {

@@ -76,10 +76,6 @@ func (ix *Index) SetFloor(floor func(context.Context) (uint64, error)) { ix.floo
 // a folder beside them, and to copy what Bleve has in memory only. Where the
 // file system has no hard links, they wait for the copying.
 func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
-	// What is still to be read of a damaged folder is in no partition.
-	if d := ix.recovery.pending(); d != nil {
-		return fmt.Errorf("index: snapshot: %w: %s", errMending, d.Partition)
-	}
 	// Before the partitions: what is acknowledged now is in them then.
 	from := uint64(0)
 	if floor := ix.floor.Load(); floor != nil {
