@@ -10,12 +10,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/newswatch/newswatch/cmd/internal/client"
-	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/web"
 )
@@ -88,11 +86,7 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 
 // anyWord says how to ask for the articles that have any of the words.
 func anyWord(text string) string {
-	q, err := query.Parse(text, time.Now())
-	if err != nil {
-		return ""
-	}
-	loose, ok := q.Loosen()
+	loose, ok := client.Loosen(text)
 	if !ok {
 		return ""
 	}
