@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -289,4 +290,27 @@ func TestShardsAreFixed(t *testing.T) {
 	} else if want := "made with 1, the configuration says 2"; !strings.Contains(err.Error(), want) {
 		t.Errorf("two shards where there is one: %v, want %q in it", err, want)
 	}
+}
+
+// A backup has all shards, and what is restored of it too.
+func TestBackupOfShards(t *testing.T) {
+	t.Parallel()
+	r := runApp(t, t.TempDir(), func(o *Options) { o.Config.Index.Shards = 2 })
+	r.load(wuzhen+moscow+unwanted, false)
+	eventually(t, "three articles searchable", func() bool { return r.search("").Total == 3 })
+	saved := takeBackup(r, "")
+	if _, err := VerifyBackup(t.Context(), bytes.NewReader(saved)); err != nil {
+		t.Fatal(err)
+	}
+	r.load(`{"url":"https://a.example/later","title":"Later","text":"Nothing of it.","published":"2015-12-19T09:00:00Z"}`+"\n", false)
+	dir := t.TempDir()
+	if err := restoreTo(t, dir, saved); err != nil {
+		t.Fatal(err)
+	}
+	again := runApp(t, dir, nil)
+	if res := again.search(""); res.Total != 3 || !res.TotalExact {
+		t.Errorf("restored: %d articles (exact: %v), want 3", res.Total, res.TotalExact)
+	}
+	again.load(`{"url":"https://a.example/more","title":"More","text":"More of it.","published":"2015-12-20T09:00:00Z"}`+"\n", false)
+	eventually(t, "it goes on", func() bool { return again.search("").Total == 4 })
 }

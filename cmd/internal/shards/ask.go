@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,8 +62,9 @@ func (a *Asker) Search(ctx context.Context, req pipeline.SearchRequest) (pipelin
 	if a.opts.Shards.Count() == 1 {
 		return ask(ctx, a, 0, opSearch, req)
 	}
+	var same choice // replicas may differ by what has just come in
 	return index.Across(ctx, a.opts.Shards, time.Now(), func(ctx context.Context, shard int, req index.PartRequest) (index.PartResult, error) {
-		return ask(ctx, a, shard, opPart, req)
+		return askSame(ctx, a, &same, shard, opPart, req)
 	}, req)
 }
 
@@ -194,15 +196,38 @@ func (c candidate) rank() [3]uint64 {
 
 func compareRank(a, b [3]uint64) int { return slices.Compare(a[:], b[:]) }
 
-// ask asks the replicas of the shard, one and then the next, until one answers.
+// A choice is which replicas have answered the questions of one search: they are
+// asked the next ones, too.
+type choice struct{ by sync.Map } // shard → name
+
+// first puts the replica that has answered before in front.
+func (c *choice) first(shard int, cs []candidate) {
+	name, ok := c.by.Load(shard)
+	if !ok {
+		return
+	}
+	if i := slices.IndexFunc(cs, func(x candidate) bool { return x.Replica.Replica == name }); i > 0 {
+		x := cs[i]
+		copy(cs[1:], cs[:i])
+		cs[0] = x
+	}
+}
+
+// ask asks the shard for something by itself, see askSame.
+func ask[Req, Resp any](ctx context.Context, a *Asker, shard int, o op[Req, Resp], req Req) (Resp, error) {
+	return askSame(ctx, a, new(choice), shard, o, req)
+}
+
+// askSame asks the replicas of the shard, one and then the next, until one answers.
 // Where one takes longer than answers usually do, the next is asked beside it,
 // and the first answer counts. An error that every replica would answer with is
 // an answer.
-func ask[Req, Resp any](ctx context.Context, a *Asker, shard int, o op[Req, Resp], req Req) (resp Resp, err error) {
+func askSame[Req, Resp any](ctx context.Context, a *Asker, same *choice, shard int, o op[Req, Resp], req Req) (resp Resp, err error) {
 	cs, err := a.candidates(ctx, shard)
 	if err != nil {
 		return resp, err
 	}
+	same.first(shard, cs)
 	if len(cs) == 1 && cs[0].own != nil {
 		return o.local(cs[0].own, ctx, req)
 	}
@@ -242,6 +267,7 @@ func ask[Req, Resp any](ctx context.Context, a *Asker, shard int, o op[Req, Resp
 		case got := <-answers:
 			open--
 			if got.err == nil || final(ctx, got.from, got.err) {
+				same.by.Store(shard, got.from.Replica.Replica)
 				return got.resp, got.err
 			}
 			a.met.failed.Inc()

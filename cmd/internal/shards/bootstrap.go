@@ -36,9 +36,6 @@ func isEmpty(dir string) (bool, error) {
 // bootstrap makes the first copy of the shard: of a peer's, or, where none gives
 // it, empty, to be filled from the stream.
 func (r *replica) bootstrap(ctx context.Context) error {
-	if err := removeLeftovers(r.dir); err != nil {
-		return err
-	}
 	from, err := r.fetch(ctx)
 	if err != nil {
 		return err

@@ -79,6 +79,7 @@ func Open(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, node 
 		r.lg = h.lg.With("shard", shard)
 		h.copies = append(h.copies, r)
 		empty, err := isEmpty(r.dir)
+		err = errors.Join(err, removeLeftovers(r.dir))
 		switch {
 		case err != nil:
 		case empty && !opts.Alone && len(r.peers()) > 0: // there is a copy to fetch: that takes time

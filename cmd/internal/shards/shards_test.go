@@ -297,6 +297,29 @@ func TestAnotherReplicaAnswers(t *testing.T) {
 	}
 }
 
+// The questions of one search go to one replica.
+func TestChoice(t *testing.T) {
+	var cs []candidate
+	for _, name := range []string{"a", "b", "c", "d"} {
+		cs = append(cs, candidate{Replica: Replica{Replica: name}})
+	}
+	order := func() (out string) {
+		for _, c := range cs {
+			out += c.Replica.Replica
+		}
+		return out
+	}
+	var same choice
+	for _, tt := range []struct{ answered, want string }{{"", "abcd"}, {"c", "cabd"}, {"c", "cabd"}, {"d", "dcab"}, {"gone", "dcab"}} {
+		if tt.answered != "" {
+			same.by.Store(0, tt.answered)
+		}
+		if same.first(0, cs); order() != tt.want {
+			t.Errorf("after %q has answered: %s, want %s", tt.answered, order(), tt.want)
+		}
+	}
+}
+
 // What every replica would say is said by the first; with none, that is told.
 func TestAnswersThatAreErrors(t *testing.T) {
 	t.Parallel()
