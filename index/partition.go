@@ -69,6 +69,7 @@ type partition struct {
 	damaged string             // what the last scrub found
 	touched time.Time          // by the last write
 	suspect bool               // something went wrong in reading it: to be scrubbed
+	again   bool               // there is damage that could not be mended
 	broken  string             // why it must be opened anew
 	changes map[string]*putDoc // documents changed, by id, as they are noted by whoever wants to know; nil: nobody does
 	keep    bool               // the documents themselves are noted

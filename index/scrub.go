@@ -64,8 +64,10 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 	switch {
 	case ctx.Err() != nil:
 		return
-	case errors.Is(err, errDown):
-		return // it is being opened anew
+	case errors.Is(err, errDown): // it is being opened anew
+		p.setAgain(true)
+		time.AfterFunc(mendAgain, func() { ix.suspect(p) })
+		return
 	case err == nil:
 		p.setDamaged("")
 		return
@@ -75,7 +77,8 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 	ix.log.Error("scrub found damage", "partition", p.name, "err", err)
 	if err := ix.mend(ctx, p, err); err != nil && ctx.Err() == nil {
 		ix.log.Error("damaged partition can't be made anew: tried again", "partition", p.name, "err", err)
-		ix.suspect(p)
+		p.setAgain(true)
+		time.AfterFunc(mendAgain, func() { ix.suspect(p) })
 	}
 }
 
@@ -123,6 +126,17 @@ func (p *partition) checkFiles() error {
 // suspectAgain is how long after a scrub another is made for a suspicion alone.
 const suspectAgain = 10 * time.Minute
 
+// mendAgain is how long after damage could not be mended it is tried again, as
+// where the partition was opened anew meanwhile.
+const mendAgain = 2 * time.Second
+
+// setAgain notes whether there is damage known that is not mended.
+func (p *partition) setAgain(again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.again = again
+}
+
 // suspect has the partition scrubbed soon: something went wrong in reading it.
 func (ix *Index) suspect(p *partition) {
 	p.mu.Lock()
@@ -138,9 +152,10 @@ func (ix *Index) suspect(p *partition) {
 func (ix *Index) scrubSuspects(ctx context.Context, last map[string]time.Time) {
 	for _, p := range ix.list() {
 		p.mu.Lock()
-		suspect := p.suspect
+		suspect, again := p.suspect, p.again
+		p.again = p.again && !p.suspect
 		p.mu.Unlock()
-		if suspect && time.Since(last[p.name]) >= suspectAgain && ctx.Err() == nil {
+		if suspect && (again || time.Since(last[p.name]) >= suspectAgain) && ctx.Err() == nil {
 			last[p.name] = time.Now()
 			ix.scrubOne(ctx, p)
 		}
