@@ -82,8 +82,8 @@ func (c *committer) ask(p *partition, from uint64) {
 	}
 	if c.cp.Replay == 0 || from < c.cp.Replay {
 		c.cp.Replay = from
-		c.asked = false
 	}
+	c.asked = false // what was handed in since it was asked may be what is lost
 	if c.cp.Lacking == nil {
 		c.cp.Lacking = make(map[string]uint64)
 	}
