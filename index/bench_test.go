@@ -36,7 +36,7 @@ func BenchmarkWrite(b *testing.B) {
 		ix.now = func() time.Time { return when.AddDate(0, 2, 0) }
 		for did := true; did; {
 			var err error
-			if did, err = ix.sealNext(context.Background()); err != nil {
+			if did, err = ix.sealNext(context.Background(), sealQuiet); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -372,7 +372,7 @@ func TestChild(t *testing.T) {
 		}
 		n := 0
 		go always("seal or reindex", func() (bool, error) {
-			did, err := ix.sealNext(context.Background())
+			did, err := ix.sealNext(context.Background(), sealQuiet)
 			if n++; err == nil && n%3 == 0 {
 				err = ix.Reindex(context.Background(), clock(), nil)
 			}

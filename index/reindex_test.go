@@ -327,7 +327,7 @@ func (w *world) step(t *testing.T) {
 		}
 	case what == 7:
 		w.clock.Add(20 * 24 * 60 * 60)
-		if _, err := w.ix.sealNext(context.Background()); err != nil {
+		if _, err := w.ix.sealNext(context.Background(), sealQuiet); err != nil {
 			t.Fatal(err)
 		}
 	case what <= 9:

@@ -246,7 +246,7 @@ func (ix *Index) maintain(ctx context.Context) {
 		ix.scrubSuspects(ctx, suspected)
 		for again := true; again && ctx.Err() == nil; {
 			var err error
-			if again, err = ix.sealNext(ctx); err != nil && ctx.Err() == nil {
+			if again, err = ix.sealNext(ctx, sealQuiet); err != nil && ctx.Err() == nil {
 				ix.log.Error("partition can't be sealed: tried again", "err", err)
 			}
 		}

@@ -141,8 +141,19 @@ func sum(ctx context.Context, file string, pace func(n int)) (s fileSeal, err er
 	}
 }
 
-// sealNext seals one partition that is past its time, and says whether it did.
-func (ix *Index) sealNext(ctx context.Context) (bool, error) {
+// SealAll seals all partitions past their time now, without waiting for them to
+// have been quiet for a while, as after a backfill that is over.
+func (ix *Index) SealAll(ctx context.Context) error {
+	for {
+		if did, err := ix.sealNext(ctx, 0); err != nil || !did {
+			return err
+		}
+	}
+}
+
+// sealNext seals one partition that is past its time and to which nothing was
+// written for so long, and says whether it did.
+func (ix *Index) sealNext(ctx context.Context, quiet time.Duration) (bool, error) {
 	if ix.cfg.SealAfter < 0 {
 		return false, nil
 	}
@@ -151,7 +162,7 @@ func (ix *Index) sealNext(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if ix.now().Before(end.Add(ix.cfg.SealAfter)) || !p.sealable(ix.now()) {
+		if ix.now().Before(end.Add(ix.cfg.SealAfter)) || !p.sealable(ix.now(), quiet) {
 			continue
 		}
 		err = ix.seal(ctx, p)
@@ -170,11 +181,11 @@ func (ix *Index) sealNext(ctx context.Context) (bool, error) {
 // it is sealed: a backfill writes to old ones for a while.
 const sealQuiet = 10 * time.Minute
 
-func (p *partition) sealable(now time.Time) bool {
+func (p *partition) sealable(now time.Time, quiet time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.idx != nil && p.sealed == nil && p.broken == "" && p.failing == "" && len(p.pending) == 0 &&
-		p.state.Gen > 0 && now.Sub(p.touched) >= sealQuiet
+		p.state.Gen > 0 && now.Sub(p.touched) >= quiet
 }
 
 // seal merges the partition to one segment, copies that beside it, checks the

@@ -16,7 +16,7 @@ func sealAll(t *testing.T, ix *Index) (n int) {
 	t.Helper()
 	ix.now = func() time.Time { return when.AddDate(0, 1, 0) }
 	for {
-		did, err := ix.sealNext(context.Background())
+		did, err := ix.sealNext(context.Background(), sealQuiet)
 		if err != nil {
 			t.Fatal(err)
 		}

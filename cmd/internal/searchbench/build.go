@@ -23,12 +23,14 @@ import (
 
 // Built is what making an index took.
 type Built struct {
-	Docs      int     `json:"docs"`
-	TextBytes int64   `json:"text_bytes"` // titles and texts
-	DiskBytes int64   `json:"disk_bytes"`
-	WallS     float64 `json:"wall_s"`
-	CPUS      float64 `json:"cpu_s"`    // of this process, analysis and merging included, making the articles not
-	PeakRSS   int64   `json:"peak_rss"` // bytes; anonymous memory, mapped files apart
+	Docs        int     `json:"docs"`
+	TextBytes   int64   `json:"text_bytes"`   // titles and texts
+	DiskBytes   int64   `json:"disk_bytes"`   // when all was written
+	SealedBytes int64   `json:"sealed_bytes"` // when partitions past their time were sealed
+	SealS       float64 `json:"seal_s"`
+	WallS       float64 `json:"wall_s"`
+	CPUS        float64 `json:"cpu_s"`    // of this process, analysis and merging included, making the articles not
+	PeakRSS     int64   `json:"peak_rss"` // bytes; anonymous memory, mapped files apart
 }
 
 // batchDocs is a batch of a busy bus: about a megabyte of text.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/newswatch/newswatch/index"
 )
@@ -97,6 +98,12 @@ func build(ctx context.Context, log *slog.Logger, corpus *Corpus, n int, dir str
 		return b, err
 	}
 	b, err = Build(ctx, Newswatch(ix), corpus, n, progress)
+	if err == nil {
+		start := time.Now()
+		err = ix.SealAll(ctx)
+		b.SealS, b.SealedBytes = time.Since(start).Seconds(), ix.Stats().Bytes
+		fmt.Fprintf(progress, "sealed in %.0f s\n", b.SealS)
+	}
 	if err = errors.Join(err, ix.Close()); err != nil {
 		return b, err
 	}
