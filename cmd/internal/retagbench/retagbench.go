@@ -131,7 +131,7 @@ func advance(ctx context.Context, log *slog.Logger, data string, corpus *searchb
 	}
 	defer func() { err = errors.Join(err, node.Close(context.WithoutCancel(ctx))) }()
 	last := corpus.Article(n-1, n)
-	subject := pipeline.Articles.Subject(last)
+	subject := pipeline.Shards(1).Subject(last.Key)
 	g, some := errgroup.WithContext(ctx)
 	g.SetLimit(256)
 	for range n - 1 {

@@ -114,49 +114,59 @@ func (w *words) prefix() string {
 
 func (w *words) entity() string { return fmt.Sprintf("entity:entity%d", few(w.Rand, entities)) }
 
-// Queries times each shape: its variants, each as often as rounds says, after a
-// round that does not count: a server has been asked before. A shape that the
-// engine can't do is left out.
+// Queries times each shape: its variants, each as often as rounds says. Before,
+// all shapes are asked once without being counted: a server has been asked
+// before. A shape that the engine can't do is left out.
 func Queries(ctx context.Context, e Engine, corpus *Corpus, n, rounds int, progress io.Writer) ([]Timed, error) {
 	var all []Timed
-shapes:
-	for i, sh := range shapes() {
-		w := &words{rand.New(rand.NewPCG(11, uint64(i))), corpus, n}
-		reqs := make([]pipeline.SearchRequest, variants)
-		for j := range reqs {
-			reqs[j] = sh.make(w)
-		}
-		var t Timed
-		var took []time.Duration
-		var cpu time.Duration
-		for round := range rounds + 1 {
-			if round == 1 {
-				t, took, cpu = Timed{Shape: sh.name}, nil, cpuTime()
+	for round := range 2 {
+		all = nil
+		for i, sh := range shapes() {
+			w := &words{rand.New(rand.NewPCG(11, uint64(i))), corpus, n}
+			reqs := make([]pipeline.SearchRequest, variants)
+			for j := range reqs {
+				reqs[j] = sh.make(w)
 			}
-			for _, req := range reqs {
-				start := time.Now()
-				res, err := e.Search(ctx, req)
-				if errors.Is(err, ErrCannot) {
-					continue shapes
-				}
-				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-					return all, fmt.Errorf("%s: %q: %w", sh.name, req.Query, err)
-				}
-				took = append(took, time.Since(start))
-				t.Hits += res.Total
-				if err != nil || !res.TotalExact {
-					t.Failed++
-				}
+			t, err := timed(ctx, e, reqs, 1+round*(rounds-1))
+			if errors.Is(err, ErrCannot) {
+				continue
 			}
+			if err != nil {
+				return all, fmt.Errorf("%s: %w", sh.name, err)
+			}
+			t.Shape = sh.name
+			if round > 0 {
+				fmt.Fprintf(progress, "%d articles: %s: p50 %v, p99 %v\n", n, t.Shape, t.P50, t.P99)
+			}
+			all = append(all, t)
 		}
-		t.CPU = (cpuTime() - cpu) / time.Duration(len(took))
-		t.Hits /= len(took)
-		slices.Sort(took)
-		t.P50, t.P99 = took[len(took)/2], took[len(took)*99/100]
-		fmt.Fprintf(progress, "%d articles: %s: p50 %v, p99 %v\n", n, t.Shape, t.P50, t.P99)
-		all = append(all, t)
 	}
 	return all, nil
+}
+
+// timed asks each of the requests so often.
+func timed(ctx context.Context, e Engine, reqs []pipeline.SearchRequest, rounds int) (t Timed, err error) {
+	var took []time.Duration
+	cpu := cpuTime()
+	for range rounds {
+		for _, req := range reqs {
+			start := time.Now()
+			res, err := e.Search(ctx, req)
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return t, fmt.Errorf("%q: %w", req.Query, err)
+			}
+			took = append(took, time.Since(start))
+			t.Hits += res.Total
+			if err != nil || !res.TotalExact {
+				t.Failed++
+			}
+		}
+	}
+	t.CPU = (cpuTime() - cpu) / time.Duration(len(took))
+	t.Hits /= len(took)
+	slices.Sort(took)
+	t.P50, t.P99 = took[len(took)/2], took[len(took)*99/100]
+	return t, nil
 }
 
 // Shapes are the names of the shapes, in order.
