@@ -406,6 +406,9 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 			return err
 		})
 		if err != nil {
+			if !errors.Is(err, errDown) && ctx.Err() == nil {
+				ix.suspect(p)
+			}
 			return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
 		}
 		if len(ids) > 0 {
