@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -91,4 +92,37 @@ func TestDamageUnderDictionary(t *testing.T) {
 			mended(t, ix, stream)
 		})
 	}
+}
+
+// A damaged partition goes only when it is on the disk that the stream is to be
+// asked for what is lost: after a crash nothing else would tell.
+func TestMendAsksFirst(t *testing.T) {
+	stream := months(60)
+	dir := t.TempDir()
+	ix := openWith(t, Config{Dir: dir})
+	ix.From()
+	put(t, ix, stream)
+	zeroAll(t, dir)
+	checkpoint := filepath.Join(dir, checkpointFile)
+	if err := errors.Join(os.Remove(checkpoint), os.MkdirAll(filepath.Join(checkpoint, "in the way"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	p := ix.partition(month)
+	if err := ix.mend(t.Context(), p, errDamage); err == nil {
+		t.Error("mended without a checkpoint")
+	}
+	if aside, _ := filepath.Glob(p.path + damagedInfix + "*"); len(aside) > 0 {
+		t.Errorf("aside: %v", aside)
+	}
+	if err := os.RemoveAll(checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := ix.mend(t.Context(), p, errDamage); err != nil {
+		t.Fatal(err)
+	}
+	cp, err := readCheckpoint(dir)
+	if err != nil || cp.Replay == 0 || cp.Lacking[month] == 0 {
+		t.Errorf("checkpoint %+v, %v", cp, err)
+	}
+	mended(t, ix, stream)
 }
