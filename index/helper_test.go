@@ -28,6 +28,7 @@ func tryOpen(cfg Config) (*Index, error) {
 
 func tryOpenAt(cfg Config, now func() time.Time) (*Index, error) {
 	cfg.nap = cmp.Or(cfg.nap, 10*time.Millisecond)
+	cfg.upkeep = time.Hour    // a test on a busy machine takes longer than a minute
 	cfg.Timeout = time.Minute // the machine may be busy; what is tested is not speed
 	return open(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), cfg, now)
 }

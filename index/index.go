@@ -45,6 +45,7 @@ type Config struct {
 	groups int                                             // see maxGroups
 	kept   int                                             // see keptBytes
 	nap    time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	upkeep time.Duration                                   // how often is seen to what is to be sealed and scrubbed; tests do it themselves
 }
 
 func (c *Config) defaults() error {
@@ -80,6 +81,9 @@ func (c *Config) defaults() error {
 	}
 	if c.nap <= 0 {
 		c.nap = 500 * time.Millisecond
+	}
+	if c.upkeep <= 0 {
+		c.upkeep = maintainEvery
 	}
 	return nil
 }
@@ -406,6 +410,9 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 			return err
 		})
 		if err != nil {
+			if !errors.Is(err, errDown) && ctx.Err() == nil {
+				ix.suspect(p)
+			}
 			return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
 		}
 		if len(ids) > 0 {

@@ -233,13 +233,9 @@ func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
 		ix.recovery.drop(d)
 		return err
 	}
-	var from uint64
-	if r.lost > 0 {
-		from = ix.commit.askAgain(p)
-	}
 	ix.metrics.recovered.Add(float64(r.docs))
 	err = ix.recovery.set(d, func(d *damage) {
-		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), from
+		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), r.from
 		d.Expected, d.Own, d.Back, d.Unread = r.docs+r.lost, r.docs, r.docs, r.lost
 		for _, id := range r.ids {
 			if !r.seen[id] && len(d.Missing) < maxMissing {
@@ -249,7 +245,7 @@ func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
 		slices.Sort(d.Missing)
 	})
 	ix.log.Warn("damaged partition was made anew", "partition", p.name, "aside", d.Folder, "recovered", r.docs,
-		"lost", r.lost, "asked_from_seq", from, "took", time.Since(began).Round(time.Millisecond))
+		"lost", r.lost, "asked_from_seq", r.from, "took", time.Since(began).Round(time.Millisecond))
 	return err
 }
 

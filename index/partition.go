@@ -465,7 +465,7 @@ func (p *partition) keys() (*filter, error) {
 		for {
 			e, err := dict.Next()
 			if err != nil || e == nil {
-				return errors.Join(err, dict.Close())
+				return errors.Join(err, dict.Close(), allAnswer(r, query.FieldKey))
 			}
 			f.add(e.Term)
 		}
@@ -528,6 +528,9 @@ func lookUp(ctx context.Context, r bleveindex.IndexReader, field, value string) 
 	defer func() { err = errors.Join(err, postings.Close()) }()
 	for {
 		doc, err := postings.Next(nil)
+		if err == nil && doc == nil && len(ids) == 0 {
+			err = allAnswer(r, field)
+		}
 		if err != nil || doc == nil {
 			return ids, err
 		}
@@ -537,6 +540,25 @@ func lookUp(ctx context.Context, r bleveindex.IndexReader, field, value string) 
 		}
 		ids = append(ids, id)
 	}
+}
+
+// allAnswer says what is wrong with the field's dictionaries, where a term was
+// not found: see answers.
+func allAnswer(r bleveindex.IndexReader, field string) error {
+	s, ok := r.(*scorch.IndexSnapshot)
+	if !ok {
+		return fmt.Errorf("a %T is no snapshot", r)
+	}
+	for _, seg := range s.Segments() {
+		d, err := seg.Segment().Dictionary(field)
+		if err == nil {
+			err = answers(d)
+		}
+		if err != nil {
+			return fmt.Errorf("dictionary of %s: %w", field, err)
+		}
+	}
+	return nil
 }
 
 // load reads what is stored of a document, or pipeline.ErrNotFound.

@@ -38,6 +38,7 @@ type renewal struct {
 	opening uint64         // of p, when it began
 	docs    int            // read so far
 	lost    int
+	from    uint64 // sequence from which the lost are asked for; 0: none are
 	seen    map[string]bool
 	ids     []string // of documents that may be lost
 
@@ -538,6 +539,14 @@ func (r *renewal) finish(ctx context.Context, aside string) error {
 	}
 	if err := syncTree(r.path); err != nil {
 		return err
+	}
+	// What is lost is asked for before the old partition goes, which alone shows
+	// that there was more: a crash must not forget it.
+	if r.lost > 0 {
+		r.from = ix.commit.askAgain(r.p)
+		if err := ix.commit.step(); err != nil {
+			return err
+		}
 	}
 	return ix.swap(r.p, aside)
 }

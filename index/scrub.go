@@ -230,7 +230,7 @@ const maintainEvery = time.Minute
 
 // maintain seals and scrubs, one thing at a time, until ctx is done.
 func (ix *Index) maintain(ctx context.Context) {
-	tick := time.NewTicker(maintainEvery)
+	tick := time.NewTicker(ix.cfg.upkeep)
 	defer tick.Stop()
 	var scrubbed time.Time
 	suspected := make(map[string]time.Time)

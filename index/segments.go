@@ -32,6 +32,7 @@ type segment struct {
 	raw   segmentapi.Segment
 	live  *roaring.Bitmap // documents that are not deleted
 	dicts map[string]segmentapi.TermDictionary
+	sound map[string]bool         // fields whose dictionary is known to answer
 	found map[any]*roaring.Bitmap // what was looked up, by termKey or node
 
 	places bool // whether eval looks at positions
@@ -63,7 +64,7 @@ func (v *view) open() error {
 		}
 		v.segments = append(v.segments, &segment{
 			v: v, raw: seg.Segment(), live: live,
-			dicts: make(map[string]segmentapi.TermDictionary), found: make(map[any]*roaring.Bitmap),
+			dicts: make(map[string]segmentapi.TermDictionary), sound: make(map[string]bool), found: make(map[any]*roaring.Bitmap),
 			sure: empty, unplaced: empty, unread: empty,
 		})
 	}
@@ -128,8 +129,57 @@ func (s *segment) docs(field, term string) (*roaring.Bitmap, error) {
 		return nil, err
 	}
 	b := bitmap(l)
+	if b.IsEmpty() {
+		if err := s.answers(field); err != nil {
+			return nil, err
+		}
+	}
 	s.found[key] = b
 	return b, nil
+}
+
+// answers says what is wrong with the field's dictionary, of one in which a term
+// was not found.
+func (s *segment) answers(field string) error {
+	if s.sound[field] {
+		return nil
+	}
+	d, err := s.dictionary(field)
+	if err == nil {
+		err = answers(d)
+	}
+	if err != nil {
+		return fmt.Errorf("dictionary of %s: %w", field, err)
+	}
+	s.sound[field] = true
+	return nil
+}
+
+// answers says whether a dictionary gives any of the terms it has. Its size is
+// in memory since it was first used, its terms are in the file: where zeros have
+// taken their place since, it has the empty term alone, and tells of no error.
+func answers(d segmentapi.TermDictionary) error {
+	it := d.AutomatonIterator(nil, nil, nil)
+	for range min(2, d.Cardinality()) {
+		e, err := it.Next() // which also reads where the term is
+		if err != nil {
+			return fmt.Errorf("%w: %w", errDamage, err)
+		}
+		if e == nil {
+			return fmt.Errorf("%w: %d terms can't be read", errDamage, d.Cardinality())
+		}
+	}
+	return nil
+}
+
+// termsOf is the terms t, start ≤ t < end, without how often they occur.
+func termsOf(d segmentapi.TermDictionary, start, end []byte) segmentapi.DictionaryIterator {
+	if o, ok := d.(interface {
+		AutomatonIteratorOmitCount(a segmentapi.Automaton, start, end []byte) segmentapi.DictionaryIterator
+	}); ok {
+		return o.AutomatonIteratorOmitCount(nil, start, end)
+	}
+	return d.AutomatonIterator(nil, start, end)
 }
 
 func bitmap(l segmentapi.PostingsList) *roaring.Bitmap {
@@ -213,17 +263,13 @@ func (s *segment) eachTerm(field, from, to string, fn func(d segmentapi.TermDict
 	if to != "" {
 		end = []byte(to)
 	}
-	var it segmentapi.DictionaryIterator
-	if o, ok := d.(interface {
-		AutomatonIteratorOmitCount(a segmentapi.Automaton, start, end []byte) segmentapi.DictionaryIterator
-	}); ok {
-		it = o.AutomatonIteratorOmitCount(nil, start, end)
-	} else {
-		it = d.AutomatonIterator(nil, start, end)
-	}
+	it := termsOf(d, start, end)
 	for {
 		e, err := it.Next()
-		if err != nil || e == nil {
+		if err == nil && e == nil {
+			return s.answers(field)
+		}
+		if err != nil {
 			return err
 		}
 		if err := fn(d, e.Term); err != nil {

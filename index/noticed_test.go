@@ -1,0 +1,128 @@
+package index
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/newswatch/newswatch/pipeline"
+)
+
+// zeroAll fills the segments of the month with zeros, as they are mapped into
+// memory.
+func zeroAll(t *testing.T, dir string) {
+	t.Helper()
+	for _, path := range files(dir, "store/*.zap") {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := overwritten(0, make([]byte, info.Size()))(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// mended hands in what is asked for until nothing is lacking.
+func mended(t *testing.T, ix *Index, stream []pipeline.Stored[pipeline.Article]) {
+	t.Helper()
+	select {
+	case <-ix.Behind():
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing is asked for")
+	}
+	if from := ix.From(); from > 0 {
+		put(t, ix, stream[from-1:])
+	}
+	if res := find(t, ix, pipeline.SearchRequest{Limit: 200}); len(res.Warnings) > 0 {
+		t.Errorf("after all: %v", res.Warnings)
+	}
+	checkAll(t, ix, stream)
+}
+
+// warned is an error where a search tells of something.
+func warned(t *testing.T, ix *Index, q string) error {
+	if res := find(t, ix, pipeline.SearchRequest{Query: q, Limit: -1}); len(res.Warnings) > 0 {
+		return errors.New(res.Warnings[0])
+	}
+	return nil
+}
+
+// A dictionary that was used before its file was damaged finds nothing in zeros,
+// which must not be taken for the answer.
+func TestDamageUnderDictionary(t *testing.T) {
+	stream := months(60)
+	late := stream[len(stream)-3:] // one article is of the month
+	tests := []struct {
+		name string
+		use  func(t *testing.T, ix *Index) error
+	}{
+		{"search", func(t *testing.T, ix *Index) error { return warned(t, ix, "title") }},
+		{"search for what is nowhere", func(t *testing.T, ix *Index) error { return warned(t, ix, "zzz") }},
+		{"search for words that begin so", func(t *testing.T, ix *Index) error { return warned(t, ix, "tit*") }},
+		{"search for what is not so", func(t *testing.T, ix *Index) error { return warned(t, ix, "-title") }},
+		{"by key", func(t *testing.T, ix *Index) error {
+			_, err := ix.ByKey(t.Context(), stream[0].Value.Key)
+			return err
+		}},
+		{"write", func(_ *testing.T, ix *Index) error {
+			batch := slices.Clone(late)
+			for i := range batch {
+				batch[i].Seq--
+			}
+			return <-write(ix, batch)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			ix := openWith(t, unmerged(Config{Dir: dir}))
+			ix.From()
+			put(t, ix, stream)
+			if err := tt.use(t, ix); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			zeroAll(t, dir)
+			if err := tt.use(t, ix); err == nil {
+				t.Error("the damage is not noticed")
+			}
+			mended(t, ix, stream)
+		})
+	}
+}
+
+// A damaged partition goes only when it is on the disk that the stream is to be
+// asked for what is lost: after a crash nothing else would tell.
+func TestMendAsksFirst(t *testing.T) {
+	stream := months(60)
+	dir := t.TempDir()
+	ix := openWith(t, Config{Dir: dir})
+	ix.From()
+	put(t, ix, stream)
+	zeroAll(t, dir)
+	checkpoint := filepath.Join(dir, checkpointFile)
+	if err := errors.Join(os.Remove(checkpoint), os.MkdirAll(filepath.Join(checkpoint, "in the way"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	p := ix.partition(month)
+	if err := ix.mend(t.Context(), p, errDamage); err == nil {
+		t.Error("mended without a checkpoint")
+	}
+	if aside, _ := filepath.Glob(p.path + damagedInfix + "*"); len(aside) > 0 {
+		t.Errorf("aside: %v", aside)
+	}
+	if err := os.RemoveAll(checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := ix.mend(t.Context(), p, errDamage); err != nil {
+		t.Fatal(err)
+	}
+	cp, err := readCheckpoint(dir)
+	if err != nil || cp.Replay == 0 || cp.Lacking[month] == 0 {
+		t.Errorf("checkpoint %+v, %v", cp, err)
+	}
+	mended(t, ix, stream)
+}
