@@ -119,6 +119,38 @@ func TestRolledBack(t *testing.T) {
 	replay(t, dir, stream, func(from uint64) error { return expect(from == 11, "want 11") })
 }
 
+// What an older state brings back, though another partition has it in a newer
+// one, is removed, also where the stream has nothing any more.
+func TestRolledBackForGood(t *testing.T) {
+	dir, old := t.TempDir(), t.TempDir()
+	stream := messages(30) // revisions are of other months
+	for _, part := range [][]pipeline.Stored[pipeline.Article]{stream[:20], stream[20:]} {
+		ix := openTest(t, dir)
+		ix.From()
+		put(t, ix, part)
+		if err := ix.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if part[0].Seq == 1 {
+			if err := os.CopyFS(filepath.Join(old, month), os.DirFS(filepath.Join(dir, month))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, month)), os.Rename(filepath.Join(old, month), filepath.Join(dir, month))); err != nil {
+		t.Fatal(err)
+	}
+	ix := openTest(t, dir)
+	whole(t, ix)
+	if cost := missing(t, ix, stream); cost.doubled != 0 {
+		t.Errorf("without the stream: %+v", cost)
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	replay(t, dir, stream, func(from uint64) error { return expect(from > 0, "want a replay") })
+}
+
 // A crash between finding the damage and the end of the replay forgets nothing.
 func TestReplayIsRemembered(t *testing.T) {
 	dir := t.TempDir()

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"time"
 
+	bleveindex "github.com/blevesearch/bleve_index_api"
+
+	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -53,7 +56,7 @@ func (ix *Index) adopt(ctx context.Context, p *partition) error {
 		aside := asideName(p.path, ix.now())
 		found = append(found, damage{UpTo: upTo, Recovery: Recovery{
 			Partition: p.name, Folder: filepath.Base(aside), Found: ix.now().UTC(),
-			Damage: "the partition is gone or is an older state", State: RecoveryDone, Ended: ix.now().UTC(), Expected: expected, Had: had,
+			Damage: "the partition is gone or is an older state", State: RecoveryRunning, Expected: expected, Had: had,
 		}})
 	}
 	for _, d := range found {
@@ -159,6 +162,9 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	if err == nil {
 		err = wait() // until all is durable; else it is read again
 	}
+	if p := ix.partition(d.Partition); err == nil && p != nil {
+		err = ix.removeOlder(ctx, p)
+	}
 	if err != nil {
 		ix.recovery.mu.Lock()
 		d.Error = err.Error()
@@ -179,6 +185,104 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
 		"recovered", d.Own, "unreadable", s.Lost, "lost", d.Lost, "took", time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// removeOlder removes what came back with a partition that was damaged, or the
+// other way round, where another partition has the same article in a newer
+// state: a revision of another date had removed it, and that was lost.
+func (ix *Index) removeOlder(ctx context.Context, p *partition) error {
+	keys, err := p.allKeys()
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(keys, 1000) {
+		done := make(chan error, 1)
+		if err := ix.removeOlderOf(ctx, p, some, done); err != nil {
+			return err
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (ix *Index) removeOlderOf(ctx context.Context, p *partition, keys []string, done chan<- error) error {
+	ix.writing.Lock()
+	defer ix.writing.Unlock()
+	if ix.isClosed() {
+		return ErrClosed
+	}
+	found := make(map[string][]place)
+	for _, q := range ix.list() {
+		if q == p {
+			continue
+		}
+		if err := q.find(ctx, keys, found); err != nil {
+			return err
+		}
+	}
+	if err := p.find(ctx, sortedKeys(found), found); err != nil {
+		return err
+	}
+	plan := make(map[*partition]*change)
+	for _, places := range found {
+		best := slices.MaxFunc(places, func(a, b place) int {
+			switch {
+			case a.version.less(b.version):
+				return -1
+			case b.version.less(a.version):
+				return 1
+			}
+			return 0
+		})
+		for _, pl := range places {
+			if pl == best {
+				continue
+			}
+			c := plan[pl.partition]
+			if c == nil {
+				seq := pl.partition.seq() // it is no message
+				c = &change{low: seq, high: seq}
+				plan[pl.partition] = c
+			}
+			c.remove = append(c.remove, pl.id)
+			ix.metrics.articles.WithLabelValues(writeRemoved).Inc()
+		}
+	}
+	if len(plan) == 0 {
+		done <- nil
+		return nil
+	}
+	needs := make(map[*partition]uint64)
+	if err := ix.applyAll(plan, needs); err != nil {
+		return err
+	}
+	ix.commit.add(needs, 0, func(err error) { done <- err })
+	return nil
+}
+
+// allKeys is the keys of all articles in the partition.
+func (p *partition) allKeys() (keys []string, err error) {
+	err = p.reader(func(r bleveindex.IndexReader) error {
+		dict, err := r.FieldDict(query.FieldKey)
+		if err != nil {
+			return err
+		}
+		for {
+			e, err := dict.Next()
+			if err != nil || e == nil {
+				return errors.Join(err, dict.Close())
+			}
+			keys = append(keys, e.Term)
+		}
+	})
+	return keys, err
 }
 
 // restore writes articles that were in the index before, and waits while
@@ -234,6 +338,9 @@ func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
 		return err
 	}
 	ix.metrics.recovered.Add(float64(r.docs))
+	if err := ix.removeOlder(ctx, p); err != nil && ctx.Err() == nil {
+		ix.log.Error("whether articles of the partition are elsewhere in a newer state is not known", "partition", p.name, "err", err)
+	}
 	err = ix.recovery.set(d, func(d *damage) {
 		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), r.from
 		d.Expected, d.Own, d.Back, d.Unread = r.docs+r.lost, r.docs, r.docs, r.lost
