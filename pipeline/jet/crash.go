@@ -37,7 +37,7 @@ func (s *stage) suspect(w *work) bool {
 		return true
 	}
 	soon := s.n.Unclean() && s.n.now().Sub(s.n.opened) <= nearStart
-	if !soon && w.key.seq > w.from.inAir {
+	if !soon && (w.key.seq <= w.from.done || w.key.seq > w.from.inAir) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleWait)

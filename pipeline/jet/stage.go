@@ -66,7 +66,8 @@ type puller struct {
 	cons   jetstream.Consumer
 	slots  chan struct{} // one token for each message in flight
 	retry  bool
-	inAir  uint64 // up to here a message may have been in work when an earlier run died
+	inAir  uint64 // up to here a message may have been in work when an earlier run died…
+	done   uint64 // …but for those up to here, which it had settled
 }
 
 // A work is one message on its way through a stage.
@@ -160,7 +161,7 @@ func (s *stage) takeOver(p *puller) error {
 	if _, err := s.n.cjs.ResetConsumer(s.ctx, p.stream, s.name); err != nil {
 		return fmt.Errorf("take over consumer %s of stream %s: %w", s.name, p.stream, err)
 	}
-	p.inAir = info.Delivered.Stream
+	p.inAir, p.done = info.Delivered.Stream, info.AckFloor.Stream
 	s.lg.Info("taken over what an earlier run left", "messages", info.NumAckPending)
 	return s.ensure(p)
 }
