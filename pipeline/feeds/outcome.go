@@ -137,7 +137,8 @@ func (q *poll) noNetwork(now time.Time, lookup bool) (time.Duration, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	was := q.outage.now
-	if q.f.host.breaker.open() && !lookup { // it is known to be down
+	b := &q.f.host.breaker
+	if b.open() && !lookup && (!was || b.since.Before(q.outage.since)) { // it is known to be down, by itself
 		return 0, false
 	}
 	if !q.outage.failed(q.f.host.name, lookup, len(q.queue.all), now) {
