@@ -165,6 +165,9 @@ func measure(ctx context.Context, log *slog.Logger, o Options, corpus *searchben
 	if r.Name, err = pick(ctx, c, corpus, n, o.Hits); err != nil {
 		return r, err
 	}
+	if err := first(ctx, c); err != nil {
+		return r, err
+	}
 	fmt.Fprintf(o.Progress, "an entity named %s is saved\n", r.Name)
 	entity := fmt.Sprintf(`{"id":"bench","name":%q,"kind":"organization","names":[%[1]q]}`, r.Name)
 	start := time.Now()
@@ -214,6 +217,28 @@ func measure(ctx context.Context, log *slog.Logger, o Options, corpus *searchben
 		}
 	}
 	return r, nil
+}
+
+// first brings an article in, as on a server that runs: before the first one it
+// writes an index looks through the keys of all its partitions.
+func first(ctx context.Context, c client) error {
+	const line = `{"url":"https://first.example/","title":"Zwischenruf","text":"An article that comes first.","published":"2026-11-01T00:00:00Z"}`
+	var answer struct{ New int }
+	if err := c.do(ctx, http.MethodPost, "/api/v1/articles", line, &answer); err != nil {
+		return err
+	}
+	if answer.New != 1 {
+		return errors.New("an article is not taken")
+	}
+	for start := time.Now(); ; time.Sleep(look) {
+		n, err := c.total(ctx, "Zwischenruf")
+		if err != nil || n > 0 {
+			return err
+		}
+		if time.Since(start) > time.Minute {
+			return errors.New("an article is not found a minute after it was loaded")
+		}
+	}
 }
 
 const (
