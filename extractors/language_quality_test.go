@@ -1,13 +1,9 @@
 package extractors
 
 import (
-	"bufio"
 	"cmp"
-	"compress/gzip"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,9 +11,9 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/newswatch/newswatch/extractors/readable"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 var (
@@ -25,53 +21,16 @@ var (
 	all    = flag.Bool("all", false, "measure everything, print the table and what is wrong, compare nothing")
 )
 
-// corpora is the folder of the test data. Without it the test is skipped,
-// except in CI, where its absence is a failure.
-func corpora(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set: no corpora to measure on")
-	}
-	return dir
-}
-
-// eachRecord calls fn with every line of a file, packed or not.
+// eachRecord calls fn with every line of a file of the corpora.
 func eachRecord[T any](t *testing.T, path string, fn func(i int, v T)) {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var r io.Reader = f
-	switch filepath.Ext(path) {
-	case ".gz":
-		if r, err = gzip.NewReader(f); err != nil {
-			t.Fatal(err)
-		}
-	case ".zst":
-		d, err := zstd.NewReader(f)
+	i := 0
+	for v, err := range corpora.Records[T](path) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.Close()
-		r = d
-	}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 16<<20)
-	for i := 0; sc.Scan(); i++ {
-		var v T
-		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
-			t.Fatalf("%s:%d: %v", path, i+1, err)
-		}
 		fn(i, v)
-	}
-	if err := sc.Err(); err != nil {
-		t.Fatal(err)
+		i++
 	}
 }
 
@@ -144,7 +103,7 @@ var readLang = map[string]string{
 // the committed table: pages with what they declare and without, titles alone,
 // and the texts that the names of entities are marked in.
 func TestLanguageQuality(t *testing.T) {
-	dir := corpora(t)
+	dir := corpora.Folder(t)
 	sets := make(map[string]*langCount)
 	count := func(set, id, want, got, sample string) {
 		if sets[set] == nil {

@@ -1,63 +1,31 @@
 package index
 
 import (
-	"bufio"
-	"encoding/json"
 	"hash/fnv"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
-// A newsLine is an article of the news corpus.
-type newsLine struct{ ID, Title, Body, Lang, Source string }
-
-// news calls fn with the articles of the news corpus until it says false. Without
-// the corpora the test is skipped, except in CI, where their absence is a failure.
-func news(t testing.TB, fn func(line newsLine) bool) {
+// news calls fn with the articles of the news corpus until it says false.
+func news(t testing.TB, fn func(line corpora.Article) bool) {
 	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set")
-	}
-	f, err := os.Open(filepath.Join(dir, "news", "news-47k.jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	dec, err := zstd.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dec.Close()
-	lines := bufio.NewScanner(dec)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var line newsLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+	for line, err := range corpora.News(corpora.Folder(t)) {
+		if err != nil {
 			t.Fatal(err)
 		}
 		if !fn(line) {
 			return
 		}
 	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // newsArticle is the line as the ith article, one every seventeen minutes back
 // from when.
-func newsArticle(i int, line newsLine) pipeline.Article {
+func newsArticle(i int, line corpora.Article) pipeline.Article {
 	a := article(i, when.Add(-time.Duration(i)*17*time.Minute), line.Title, line.Body)
 	a.Lang, a.Source, a.Country = line.Lang, line.Source, strings.ToUpper(line.Lang)
 	return a
@@ -68,7 +36,7 @@ func newsArticle(i int, line newsLine) pipeline.Article {
 func corpus(t testing.TB, n int) []pipeline.Article {
 	t.Helper()
 	var as []pipeline.Article
-	news(t, func(line newsLine) bool {
+	news(t, func(line corpora.Article) bool {
 		i := len(as)
 		a := newsArticle(i, line)
 		a.Mentions = mentionsOf(line.Body)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // relevanceEvery is how many articles of each language there are in the corpus
@@ -52,7 +53,7 @@ func TestKnownItems(t *testing.T) {
 	}
 	var as []pipeline.Article
 	seen := make(map[string]int)
-	news(t, func(line newsLine) bool {
+	news(t, func(line corpora.Article) bool {
 		n := seen[line.Lang]
 		seen[line.Lang]++
 		_, needed := wanted[line.ID]

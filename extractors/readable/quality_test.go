@@ -3,7 +3,6 @@ package readable
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/newswatch/newswatch/extractors/readable/readabletest"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 var (
@@ -18,23 +18,9 @@ var (
 	all    = flag.Bool("all", false, "measure every page, print the table, compare nothing")
 )
 
-// corpus is the folder of the test data. Without it the test is skipped,
-// except in CI, where its absence is a failure.
-func corpus(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set: no corpora to measure on")
-	}
-	return dir
-}
-
 func goldPages(t testing.TB) []readabletest.Page {
 	t.Helper()
-	pages, err := readabletest.Pages(corpus(t))
+	pages, err := readabletest.Pages(corpora.Folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}

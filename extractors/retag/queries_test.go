@@ -1,23 +1,18 @@
 package retag
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/extractors/tags"
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // The queries of an entity, however many its names, are ones the index takes.
@@ -163,38 +158,18 @@ func TestQueriesMissNothingInTheNews(t *testing.T) {
 // news is real articles, the test is skipped where there are none.
 func news(t *testing.T, n int) []pipeline.Article {
 	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set: no corpus to read")
-	}
-	f, err := os.Open(filepath.Join(dir, "news", "news-47k.jsonl.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
 	var as []pipeline.Article
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 16<<20)
-	for i := 0; lines.Scan() && len(as) < n; i++ {
-		var line struct{ Title, Body, Lang string }
-		if i%11 != 0 { // of all parts of the corpus
-			continue
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+	i := 0
+	for a, err := range corpora.News(corpora.Folder(t)) {
+		if err != nil {
 			t.Fatal(err)
 		}
-		as = append(as, pipeline.Article{Title: line.Title, Text: line.Body, Lang: line.Lang})
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+		if i%11 == 0 { // of all parts of the corpus
+			as = append(as, pipeline.Article{Title: a.Title, Text: a.Body, Lang: a.Lang})
+		}
+		if i++; len(as) == n {
+			break
+		}
 	}
 	return as
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/newswatch/newswatch/extractors/tags/tagtest"
 	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // articles is the bodies of the first megabytes of news of each language.
 func articles(tb testing.TB, bytes int) (texts []string, total int) {
 	tb.Helper()
-	err := tagtest.News(corpus(tb), bytes, func(_, _, text string) error {
+	err := tagtest.News(corpora.Folder(tb), bytes, func(_, _, text string) error {
 		texts, total = append(texts, text), total+len(text)
 		return nil
 	})
@@ -25,7 +26,7 @@ func articles(tb testing.TB, bytes int) (texts []string, total int) {
 // watched is a list of real names, each an entity; without inflected forms.
 func watched(tb testing.TB, list string, exact bool) []catalog.Entity {
 	tb.Helper()
-	out, err := tagtest.Names(corpus(tb), list, exact)
+	out, err := tagtest.Names(corpora.Folder(tb), list, exact)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,26 +14,14 @@ import (
 
 	"github.com/newswatch/newswatch/extractors/tags/tagtest"
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// corpus is the folder of the corpora; the test is skipped where there is none.
-func corpus(tb testing.TB) string {
-	tb.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			tb.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		tb.Skip("NEWSWATCH_CORPORA is not set: no corpus to read")
-	}
-	return dir
-}
-
 // scored is the golden file's line of a task.
 func scored(t *testing.T, set tagtest.Set, rules map[string]*tagtest.Score) string {
-	task, err := tagtest.Load(corpus(t), set)
+	task, err := tagtest.Load(corpora.Folder(t), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +55,7 @@ func scored(t *testing.T, set tagtest.Set, rules map[string]*tagtest.Score) stri
 // TestQuality holds the quality on gold documents to a golden file, by the
 // protocol of package tagtest.
 func TestQuality(t *testing.T) {
-	corpus(t)
+	corpora.Folder(t)
 	var out strings.Builder
 	rules := map[string]*tagtest.Score{}
 	for _, set := range tagtest.Sets {

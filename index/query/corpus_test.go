@@ -1,49 +1,27 @@
 package query
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
-
-// corpusFile opens a file of the corpora.
-func corpusFile(tb testing.TB, name ...string) io.Reader {
-	tb.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			tb.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		tb.Skip("NEWSWATCH_CORPORA is not set")
-	}
-	f, err := os.Open(filepath.Join(append([]string{dir}, name...)...))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { f.Close() })
-	return f
-}
 
 // realWatches are 10,000 queries of real names: half of them the name, the
 // others with something more to it.
 func realWatches(tb testing.TB) map[string]*Query {
-	z, err := gzip.NewReader(corpusFile(tb, "entities", "names-p10k.txt.gz"))
-	if err != nil {
-		tb.Fatal(err)
-	}
 	queries := make(map[string]*Query)
-	for lines := bufio.NewScanner(z); len(queries) < 10_000 && lines.Scan(); {
-		name := `"` + strings.ReplaceAll(lines.Text(), `"`, " ") + `"`
+	for line, err := range corpora.Lines(filepath.Join(corpora.Folder(tb), "entities", "names-p10k.txt.gz")) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if len(queries) == 10_000 {
+			break
+		}
+		name := `"` + strings.ReplaceAll(string(line), `"`, " ") + `"`
 		i := len(queries)
 		text := []string{
 			name, name, "title:" + name, name + " (sanctions OR санкции OR 制裁)", name + " lang:en -sport", name + ` OR "` + fmt.Sprint("unit ", i) + `"`,
@@ -58,20 +36,15 @@ func realWatches(tb testing.TB) map[string]*Query {
 }
 
 func realArticles(tb testing.TB, n int) []*pipeline.Article {
-	z, err := zstd.NewReader(corpusFile(tb, "news", "news-47k.jsonl.zst"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer z.Close()
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 16<<20)
 	var as []*pipeline.Article
-	for len(as) < n && lines.Scan() {
-		var line struct{ Title, Body, Lang, Source string }
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+	for a, err := range corpora.News(corpora.Folder(tb)) {
+		if err != nil {
 			tb.Fatal(err)
 		}
-		as = append(as, &pipeline.Article{Title: line.Title, Text: line.Body, Lang: line.Lang, Source: line.Source})
+		if len(as) == n {
+			break
+		}
+		as = append(as, &pipeline.Article{Title: a.Title, Text: a.Body, Lang: a.Lang, Source: a.Source})
 	}
 	return as
 }

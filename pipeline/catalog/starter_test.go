@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 func TestStarterIsValid(t *testing.T) {
@@ -124,13 +126,7 @@ func TestStarterTestsSpeakOfTheirEntity(t *testing.T) {
 }
 
 func TestStarterFeedsAreReal(t *testing.T) {
-	root := os.Getenv("NEWSWATCH_CORPORA")
-	if root == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set")
-	}
+	root := corpora.Folder(t)
 	known := make(map[string]bool)
 	for _, list := range []string{"feed-urls.tsv", "feed-urls-by-language.tsv", "feeds-and-sitemaps-by-country.tsv"} {
 		f, err := os.Open(filepath.Join(root, "feeds", list))

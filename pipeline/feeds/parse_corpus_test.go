@@ -14,21 +14,13 @@ import (
 	"github.com/mmcdole/gofeed"
 
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
-// corpus is the folder of the corpora; without it the test is skipped, but not
-// where everything must run.
+// corpus is the folder of the feeds among the corpora.
 func corpus(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir != "" {
-		return filepath.Join(dir, "feeds")
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("NEWSWATCH_CORPORA is not set, and CI needs the corpora")
-	}
-	t.Skip("NEWSWATCH_CORPORA is not set: no corpus to test against")
-	return ""
+	return filepath.Join(corpora.Folder(t), "feeds")
 }
 
 type corpusFile struct {

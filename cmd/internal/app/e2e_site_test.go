@@ -22,20 +22,8 @@ import (
 	"github.com/mmcdole/gofeed"
 
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
-
-// corpora is the folder with the test data, or skips: see the README.
-func corpora(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("NEWSWATCH_CORPORA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set, and CI=true")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set: the tests with real feeds and pages are skipped")
-	}
-	return dir
-}
 
 // A site is a small world: real feeds, each on a loopback address of its own,
 // whose items link to real article pages on the same address.
@@ -65,7 +53,7 @@ type siteFeed struct {
 // newSite serves at least min feeds until the test ends.
 func newSite(t testing.TB, least int) *site {
 	t.Helper()
-	dir := corpora(t)
+	dir := corpora.Folder(t)
 	first, err := net.Listen("tcp", siteHost(0)+":0")
 	if err != nil {
 		t.Skipf("this system has one loopback address only: %v", err)

@@ -17,6 +17,7 @@ const module = "github.com/newswatch/newswatch"
 var rules = map[string][]string{
 	"pipeline":            {},
 	"pipeline/bustest":    {"pipeline"},
+	"pipeline/corpora":    {},
 	"pipeline/jet":        {"pipeline"},
 	"pipeline/catalog":    {"pipeline"},
 	"pipeline/fetch":      {"pipeline"},
@@ -31,7 +32,7 @@ var rules = map[string][]string{
 	},
 	"extractors/readable/internal/voter": {"extractors/readable/internal/content"},
 	"extractors/readable/readabletest":   {},
-	"extractors/tags/tagtest":            {"pipeline", "pipeline/catalog", "extractors/textnorm"},
+	"extractors/tags/tagtest":            {"pipeline", "pipeline/catalog", "pipeline/corpora", "extractors/textnorm"},
 
 	"extractors/textnorm": {},
 	"extractors/warc":     {},

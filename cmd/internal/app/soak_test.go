@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 var (
@@ -120,14 +119,14 @@ func usage(p *proc) string {
 // BenchmarkLoad is whole articles through the running server: tagged,
 // folded, indexed, searchable. Articles per second, and what it took.
 func BenchmarkLoad(b *testing.B) {
-	dir := corpora(b)
+	dir := corpora.Folder(b)
 	bin := newswatch.build(b, "newswatch", "github.com/newswatch/newswatch/cmd/newswatch")
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(b))
 	p := start(b, "newswatch", bin, "run", "--data", b.TempDir(), "--catalog", emptyCatalog(b), "--listen", addr)
 	s := server{b, "http://" + addr}
 	s.ready(p)
 	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(writeNews(pw, filepath.Join(dir, "news", "news-47k.jsonl.zst"), b.N)) }()
+	go func() { pw.CloseWithError(writeNews(pw, dir, b.N)) }()
 	b.ResetTimer()
 	resp, err := http.Post(s.url+"/api/v1/articles", "application/jsonl", pr)
 	if err != nil {
@@ -162,23 +161,13 @@ func emptyCatalog(b *testing.B) string {
 	return writeFile(b, filepath.Join(b.TempDir(), "catalog.yaml"), y.String())
 }
 
-// writeNews writes n articles of the corpus as load takes them.
-func writeNews(w io.Writer, file string, n int) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	zr, err := zstd.NewReader(f)
-	if err != nil {
-		return err
-	}
-	defer zr.Close()
-	dec, enc := json.NewDecoder(zr), json.NewEncoder(w)
+// writeNews writes the first n articles of the corpus as load takes them.
+func writeNews(w io.Writer, dir string, n int) error {
+	enc := json.NewEncoder(w)
 	base := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
-	for i := range n {
-		var a struct{ ID, Title, Body, Lang, Source string }
-		if err := dec.Decode(&a); err != nil {
+	i := 0
+	for a, err := range corpora.News(dir) {
+		if err != nil || i == n {
 			return err
 		}
 		err := enc.Encode(map[string]any{
@@ -188,6 +177,7 @@ func writeNews(w io.Writer, file string, n int) error {
 		if err != nil {
 			return err
 		}
+		i++
 	}
 	return nil
 }

@@ -1,18 +1,13 @@
 package searchbench
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/pipeline"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // textBytes is the least a made article's text has: what a news page has on
@@ -42,24 +37,11 @@ type language struct {
 
 // Open reads the news corpus in the folder.
 func Open(dir string) (*Corpus, error) {
-	f, err := os.Open(filepath.Join(dir, "news", "news-47k.jsonl.zst"))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f)
-	if err != nil {
-		return nil, err
-	}
-	defer z.Close()
 	c := new(Corpus)
 	byLang := make(map[string]*language)
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var line struct{ Title, Body, Lang string }
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("%s: article %d: %w", f.Name(), c.total+1, err)
+	for line, err := range corpora.News(dir) {
+		if err != nil {
+			return nil, err
 		}
 		l := byLang[line.Lang]
 		if l == nil {
@@ -77,16 +59,13 @@ func Open(dir string) (*Corpus, error) {
 			}
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
-	}
 	for _, name := range []string{"en", "zh", "ru"} {
 		if l := byLang[name]; l != nil && len(l.titles) > 0 && len(l.paragraphs) > 0 {
 			c.langs = append(c.langs, *l)
 		}
 	}
 	if len(c.langs) == 0 {
-		return nil, fmt.Errorf("%s: no articles", f.Name())
+		return nil, fmt.Errorf("%s: no articles", dir)
 	}
 	return c, nil
 }

@@ -3,12 +3,12 @@ package tagbench
 import (
 	"context"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/newswatch/newswatch/extractors/tags/tagtest"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 func TestPlace(t *testing.T) {
@@ -27,15 +27,9 @@ func TestPlace(t *testing.T) {
 
 // What newswatch is for: it does better than plain matching on each set.
 func TestBetterThanPlain(t *testing.T) {
-	corpora := os.Getenv("NEWSWATCH_CORPORA")
-	if corpora == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("NEWSWATCH_CORPORA is not set")
-		}
-		t.Skip("NEWSWATCH_CORPORA is not set: no corpus to read")
-	}
+	dir := corpora.Folder(t)
 	for _, set := range tagtest.Sets {
-		q, err := quality(corpora, set)
+		q, err := quality(dir, set)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,21 +18,16 @@
 package tagtest
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/newswatch/newswatch/pipeline/catalog"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // Set is a corpus, or the persons of one.
@@ -92,14 +87,14 @@ func (g *Gold) UnmarshalJSON(b []byte) error {
 }
 
 // Load reads the documents of a set and makes the task.
-func Load(corpora string, s Set) (Task, error) {
+func Load(dir string, s Set) (Task, error) {
 	t := Task{Set: s}
 	var docs []Document
 	var err error
 	if s.Lang == "zh" {
-		docs, err = readSentences(corpora, s.file)
+		docs, err = readSentences(dir, s.file)
 	} else {
-		docs, err = readGold(corpora, s.file)
+		docs, err = readGold(dir, s.file)
 	}
 	if err != nil {
 		return t, err
@@ -131,31 +126,6 @@ func held(id string) bool {
 	return h.Sum32()%3 == 0
 }
 
-// lines calls line with each line of a compressed file of entities.
-func lines(corpora, file string, line func([]byte) error) error {
-	path := filepath.Join(corpora, "entities", file)
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	sc := bufio.NewScanner(z)
-	sc.Buffer(nil, 16<<20)
-	for n := 1; sc.Scan(); n++ {
-		if err := line(sc.Bytes()); err != nil {
-			return fmt.Errorf("%s:%d: %w", path, n, err)
-		}
-	}
-	if err := sc.Err(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
 // points is the byte offset of each code point of s, and its length.
 func points(s string) []int {
 	var at []int
@@ -165,12 +135,11 @@ func points(s string) []int {
 	return append(at, len(s))
 }
 
-func readGold(corpora, file string) ([]Document, error) {
+func readGold(dir, file string) ([]Document, error) {
 	var docs []Document
-	err := lines(corpora, file, func(b []byte) error {
-		var d Document
-		if err := json.Unmarshal(b, &d); err != nil {
-			return err
+	for d, err := range corpora.Records[Document](filepath.Join(dir, "entities", file)) {
+		if err != nil {
+			return nil, err
 		}
 		at := points(d.Text)
 		kept := d.Gold[:0]
@@ -186,22 +155,21 @@ func readGold(corpora, file string) ([]Document, error) {
 		}
 		d.Gold = kept
 		docs = append(docs, d)
-		return nil
-	})
-	return docs, err
+	}
+	return docs, nil
 }
 
 // readSentences reads CLUENER: {"text", "label": {kind: {name: [[first, last]…]}}},
 // in code points. The name is the id.
-func readSentences(corpora, file string) ([]Document, error) {
+func readSentences(dir, file string) ([]Document, error) {
+	type sentence struct {
+		Text  string
+		Label map[string]map[string][][2]int
+	}
 	var docs []Document
-	err := lines(corpora, file, func(b []byte) error {
-		var s struct {
-			Text  string
-			Label map[string]map[string][][2]int
-		}
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
+	for s, err := range corpora.Records[sentence](filepath.Join(dir, "entities", file)) {
+		if err != nil {
+			return nil, err
 		}
 		d := Document{ID: fmt.Sprint(len(docs)), Text: s.Text}
 		at := points(s.Text)
@@ -216,9 +184,8 @@ func readSentences(corpora, file string) ([]Document, error) {
 			}
 		}
 		docs = append(docs, d)
-		return nil
-	})
-	return docs, err
+	}
+	return docs, nil
 }
 
 // kinds are those of the corpora.
@@ -323,43 +290,33 @@ func sorted[V any](m map[string]V) []string {
 
 // Names is a list of real names, each an entity, for measuring speed: p100, p10k
 // or p500k. Exact ones have no inflected forms.
-func Names(corpora, list string, exact bool) ([]catalog.Entity, error) {
+func Names(dir, list string, exact bool) ([]catalog.Entity, error) {
 	var out []catalog.Entity
-	err := lines(corpora, "names-"+list+".txt.gz", func(b []byte) error {
-		out = append(out, catalog.Entity{ID: fmt.Sprint(len(out)), Names: []catalog.Name{{Text: string(b), Exact: exact}}})
-		return nil
-	})
-	return out, err
+	for name, err := range corpora.Lines(filepath.Join(dir, "entities", "names-"+list+".txt.gz")) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, catalog.Entity{ID: fmt.Sprint(len(out)), Names: []catalog.Name{{Text: string(name), Exact: exact}}})
+	}
+	return out, nil
 }
 
 // News calls article with each of the first articles of the news corpus until
 // each language has so many bytes of text, or with all where bytes is 0.
-func News(corpora string, bytes int, article func(lang, title, text string) error) error {
-	path := filepath.Join(corpora, "news", "news-47k.jsonl.zst")
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer z.Close()
-	dec := json.NewDecoder(z)
+func News(dir string, bytes int, article func(lang, title, text string) error) error {
 	sizes := map[string]int{}
-	for bytes == 0 || sizes["en"] < bytes || sizes["ru"] < bytes || sizes["zh"] < bytes {
-		var doc struct{ Title, Body, Lang string }
-		if err := dec.Decode(&doc); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+	for a, err := range corpora.News(dir) {
+		if err != nil {
+			return err
 		}
-		if bytes == 0 || sizes[doc.Lang] < bytes {
-			sizes[doc.Lang] += len(doc.Body)
-			if err := article(doc.Lang, doc.Title, doc.Body); err != nil {
+		if bytes == 0 || sizes[a.Lang] < bytes {
+			sizes[a.Lang] += len(a.Body)
+			if err := article(a.Lang, a.Title, a.Body); err != nil {
 				return err
 			}
+		}
+		if bytes > 0 && sizes["en"] >= bytes && sizes["ru"] >= bytes && sizes["zh"] >= bytes {
+			break
 		}
 	}
 	return nil
