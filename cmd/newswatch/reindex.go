@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +16,7 @@ import (
 	"github.com/newswatch/newswatch/web"
 )
 
-const (
-	reextractPath = apiPath + "reextract"
-	// reextractBegins is how long it may take until a process has begun.
-	reextractBegins = 30 * time.Second
-	reextractEvery  = 500 * time.Millisecond
-)
+const reextractPath = apiPath + "reextract"
 
 // reextractFlags are the flags of reindex --extract.
 type reextractFlags struct {
@@ -119,45 +114,24 @@ func reextract(cmd *cobra.Command, c *client.Client, f reextractFlags) error {
 	if err := c.Do(ctx, http.MethodPost, reextractPath, "application/json", bytes.NewReader(body), &run); err != nil {
 		return err
 	}
-	id, begun := run.ID, time.Now()
-	live := terminal(cmd.ErrOrStderr())
-	for {
-		if err := c.Get(ctx, reextractPath, nil, &run); err != nil {
-			return leftRunning(ctx, err)
-		}
-		switch {
-		case run.ID != id:
-			return errors.New("another run has taken the place of this one")
-		case len(run.Processes) == 0 && time.Since(begun) > reextractBegins:
-			return errors.New("no process that extracts has begun; it will when one is there")
-		}
-		running := len(run.Processes) == 0
-		for _, p := range run.Processes {
-			running = running || p.State == web.ReextractRunning
-		}
-		if live {
-			fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
-		}
-		if !running {
-			return reextracted(out, run.Processes, f.DryRun)
-		}
-		if live {
-			fmt.Fprint(cmd.ErrOrStderr(), sumOf(run.Processes, f.DryRun))
-		}
-		select {
-		case <-ctx.Done():
-			return leftRunning(ctx, ctx.Err())
-		case <-time.After(reextractEvery):
-		}
-	}
-}
-
-// leftRunning says of an interruption what it did not stop.
-func leftRunning(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	id := run.ID
+	err = follow(cmd, "no process that extracts has begun; it will when one is there",
+		"interrupted; newswatch goes on with it: reindex --extract --stop ends it",
+		func(ctx context.Context) (course, error) {
+			if err := c.Get(ctx, reextractPath, nil, &run); err != nil {
+				return course{}, err
+			}
+			if run.ID != id {
+				return course{}, errAnother
+			}
+			going := slices.ContainsFunc(run.Processes, func(p web.ReextractProgress) bool { return p.State == web.ReextractRunning })
+			begun := len(run.Processes) > 0
+			return course{begun, begun && !going, sumOf(run.Processes, f.DryRun)}, nil
+		})
+	if err != nil {
 		return err
 	}
-	return errors.New("interrupted; newswatch goes on with it: reindex --extract --stop ends it")
+	return reextracted(out, run.Processes, f.DryRun)
 }
 
 // sumOf is what all processes have done, in words.

@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,8 @@ import (
 )
 
 const reindexPath = apiPath + "reindex"
+
+var errAnother = errors.New("another run has taken the place of this one")
 
 // reindexing is what the server says of it.
 type reindexing struct {
@@ -38,49 +41,24 @@ func reindexAll(cmd *cobra.Command, c *client.Client, all, wait bool) error {
 		_, err := fmt.Fprintln(out, "begun; `newswatch get status` has how it goes")
 		return err
 	}
-	id, begun, said := run.ID, time.Now(), ""
-	live := terminal(cmd.ErrOrStderr())
-	for {
-		if err := c.Get(ctx, reindexPath, nil, &run); err != nil {
-			return reindexLeft(cmd, err)
-		}
-		switch {
-		case run.ID != id:
-			return errors.New("another run has taken the place of this one")
-		case len(run.Processes) == 0 && time.Since(begun) > reextractBegins:
-			return errors.New("no process that has an index has begun; it will when one is there")
-		}
-		running := len(run.Processes) == 0
-		for _, p := range run.Processes {
-			running = running || p.State == web.ReindexRunning
-		}
-		if live {
-			fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
-		}
-		if !running {
-			return reindexOutcome(out, run.Processes)
-		}
-		switch line := reindexLine(run.Processes); {
-		case live:
-			fmt.Fprint(cmd.ErrOrStderr(), line)
-		case line != said:
-			said = line
-			fmt.Fprintln(cmd.ErrOrStderr(), line)
-		}
-		select {
-		case <-ctx.Done():
-			return reindexLeft(cmd, ctx.Err())
-		case <-time.After(reextractEvery):
-		}
-	}
-}
-
-// reindexLeft says of an interruption what it did not stop.
-func reindexLeft(cmd *cobra.Command, err error) error {
-	if cmd.Context().Err() == nil {
+	id := run.ID
+	err = follow(cmd, "no process that has an index has begun; it will when one is there",
+		"interrupted; newswatch goes on with it: reindex --stop ends it",
+		func(ctx context.Context) (course, error) {
+			if err := c.Get(ctx, reindexPath, nil, &run); err != nil {
+				return course{}, err
+			}
+			if run.ID != id {
+				return course{}, errAnother
+			}
+			going := slices.ContainsFunc(run.Processes, func(p web.ReindexProgress) bool { return p.State == web.ReindexRunning })
+			begun := len(run.Processes) > 0
+			return course{begun, begun && !going, reindexLine(run.Processes)}, nil
+		})
+	if err != nil {
 		return err
 	}
-	return errors.New("interrupted; newswatch goes on with it: reindex --stop ends it")
+	return reindexOutcome(out, run.Processes)
 }
 
 // reindexLine is how far all processes are, in words.

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,12 +15,7 @@ import (
 	"github.com/newswatch/newswatch/pipeline"
 )
 
-const (
-	retagPath = apiPath + "retag"
-	// retagBegins is how long it may take until the request is taken up.
-	retagBegins = 30 * time.Second
-	retagEvery  = 300 * time.Millisecond
-)
+const retagPath = apiPath + "retag"
 
 // retagRequest is what the server is asked for.
 type retagRequest struct {
@@ -94,36 +89,21 @@ func runRetag(cmd *cobra.Command, c *client.Client, req retagRequest, wait bool)
 		_, err := fmt.Fprintln(out, "asked for; newswatch get status or the pages show how it goes")
 		return err
 	}
-	begun := time.Now()
-	live := terminal(cmd.ErrOrStderr())
-	for {
-		passes, err := passesOf(ctx, c, asked.ID)
-		if err != nil {
-			return retagLeft(ctx, err)
-		}
-		if len(passes) == 0 && time.Since(begun) > retagBegins {
-			return errors.New("no process that extracts has taken it up; it will when one is there")
-		}
-		done := len(passes) > 0
-		for _, p := range passes {
-			done = done && p.State == pipeline.RetagDone
-		}
-		if live {
-			fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
-		}
-		if done {
-			_, err := fmt.Fprintln(out, passSum(passes))
-			return err
-		}
-		if live && len(passes) > 0 {
-			fmt.Fprint(cmd.ErrOrStderr(), passSum(passes))
-		}
-		select {
-		case <-ctx.Done():
-			return retagLeft(ctx, ctx.Err())
-		case <-time.After(retagEvery):
-		}
+	var passes []pipeline.RetagPass
+	err = follow(cmd, "no process that extracts has taken it up; it will when one is there", "interrupted; newswatch goes on with it",
+		func(ctx context.Context) (course, error) {
+			if passes, err = passesOf(ctx, c, asked.ID); err != nil {
+				return course{}, err
+			}
+			begun := len(passes) > 0
+			going := slices.ContainsFunc(passes, func(p pipeline.RetagPass) bool { return p.State != pipeline.RetagDone })
+			return course{begun, begun && !going, passSum(passes)}, nil
+		})
+	if err != nil {
+		return err
 	}
+	_, err = fmt.Fprintln(out, passSum(passes))
+	return err
 }
 
 // passesOf are the passes of a request.
@@ -158,12 +138,4 @@ func passSum(ps []pipeline.RetagPass) string {
 		}
 	}
 	return text
-}
-
-// retagLeft says of an interruption what it did not stop.
-func retagLeft(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return errors.New("interrupted; newswatch goes on with it")
 }
