@@ -385,11 +385,7 @@ func (ix *Index) Article(_ context.Context, id string) (pipeline.Article, error)
 
 func (ix *Index) article(p *partition, id string) (a pipeline.Article, err error) {
 	err = p.reader(func(r bleveindex.IndexReader) error {
-		_, stored, err := load(r, id)
-		if err != nil {
-			return err
-		}
-		a, err = ix.codec.decode(stored)
+		a, err = ix.codec.read(r, id)
 		return err
 	})
 	if err != nil {
@@ -401,12 +397,32 @@ func (ix *Index) article(p *partition, id string) (a pipeline.Article, err error
 	return a, nil
 }
 
+// read reads the article with the id, or pipeline.ErrNotFound.
+func (c *codec) read(r bleveindex.IndexReader, id string) (a pipeline.Article, err error) {
+	_, stored, err := load(r, id)
+	if err != nil {
+		return a, err
+	}
+	if a, err = c.decode(stored); err == nil && a.ID != id {
+		err = fmt.Errorf("%w: article %s is stored for it", errDamage, a.ID)
+	}
+	return a, err
+}
+
 // ByKey returns the article with the key, or pipeline.ErrNotFound.
-func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error) {
+func (ix *Index) ByKey(ctx context.Context, key string) (a pipeline.Article, err error) {
 	for _, p := range ix.list() {
-		var ids []string
-		err := p.reader(func(r bleveindex.IndexReader) (err error) {
-			ids, err = lookUp(ctx, r, query.FieldKey, key)
+		found := false
+		err := p.reader(func(r bleveindex.IndexReader) error {
+			ids, err := lookUp(ctx, r, query.FieldKey, key)
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			found = true
+			a, err = ix.codec.read(r, ids[0])
+			if errors.Is(err, pipeline.ErrNotFound) {
+				err = fmt.Errorf("%w: %s has the key, and can't be found", errDamage, ids[0])
+			}
 			return err
 		})
 		if err != nil {
@@ -415,8 +431,8 @@ func (ix *Index) ByKey(ctx context.Context, key string) (pipeline.Article, error
 			}
 			return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, err)
 		}
-		if len(ids) > 0 {
-			return ix.article(p, ids[0])
+		if found {
+			return a, nil
 		}
 	}
 	return pipeline.Article{}, fmt.Errorf("article by key %s: %w", key, pipeline.ErrNotFound)

@@ -1,12 +1,15 @@
 package index
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
+
+	"github.com/newswatch/newswatch/pipeline"
 )
 
 // keptBytes bounds what searches keep of segments. An article takes 12 bytes
@@ -133,6 +136,11 @@ type clock struct {
 }
 
 func (c *clock) unix(doc uint32) int64 { return c.base + int64(c.at[doc]) }
+
+func (c *clock) id(doc uint32) string {
+	at := time.Unix(c.unix(doc), 0)
+	return pipeline.NewID(at, at, fmt.Sprintf("%016x", c.keys[doc]))
+}
 
 func (s *segment) clock() (*clock, error) {
 	return keep(s, "clock", func() (*clock, int, error) {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,4 +126,83 @@ func TestMendAsksFirst(t *testing.T) {
 		t.Errorf("checkpoint %+v, %v", cp, err)
 	}
 	mended(t, ix, stream)
+}
+
+// Whatever block of a segment turns to zeros, before or after the index was
+// opened: an article that is shown is the one that was asked for, and where one
+// is not shown, or can't be, the answer says so.
+func TestZerosNeverLie(t *testing.T) {
+	stream := months(180)
+	want := make(map[string]pipeline.Article)
+	for _, s := range stream {
+		want[s.Value.ID] = s.Value
+	}
+	base := t.TempDir()
+	ix := openWith(t, unmerged(Config{Dir: base}))
+	ix.From()
+	put(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	segment := files(base, "store/*.zap")[0]
+	info, err := os.Stat(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const block = 4 << 10
+	for at := int64(0); at < info.Size(); at += block {
+		for _, running := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d/running=%v", at, running), func(t *testing.T) {
+				t.Parallel()
+				dir := filepath.Join(t.TempDir(), "index")
+				if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
+					t.Fatal(err)
+				}
+				zero := func() {
+					f, err := os.OpenFile(filepath.Join(dir, month, "store", filepath.Base(segment)), os.O_WRONLY, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_, err = f.WriteAt(make([]byte, min(block, info.Size()-at)), at)
+					if err := errors.Join(err, f.Close()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if !running {
+					zero()
+				}
+				ix := openWith(t, unmerged(Config{Dir: dir}))
+				if running {
+					if res := find(t, ix, pipeline.SearchRequest{Limit: 200}); len(res.Hits) != len(want) {
+						t.Fatalf("%d hits before", len(res.Hits))
+					}
+					zero()
+				}
+				res := find(t, ix, pipeline.SearchRequest{Limit: 200})
+				shown := make(map[string]bool)
+				for _, h := range res.Hits {
+					a := want[h.ID]
+					if h.Title != a.Title || h.URL != a.URL || shown[h.ID] {
+						t.Errorf("%s is shown as %q %s, again %v", h.ID, h.Title, h.URL, shown[h.ID])
+					}
+					shown[h.ID] = true
+				}
+				if len(shown) < len(want) && len(res.Warnings) == 0 && len(ix.Stats().Recoveries) == 0 {
+					t.Errorf("%d of %d articles, and not a word", len(shown), len(want))
+				}
+				for id, a := range want {
+					got, err := ix.ByKey(t.Context(), a.Key)
+					if err == nil && got.ID != id {
+						t.Errorf("by key of %s: %s", id, got.ID)
+					}
+					if errors.Is(err, pipeline.ErrNotFound) && len(ix.Stats().Recoveries) == 0 {
+						t.Errorf("by key of %s: %v", id, err)
+					}
+					if got, err = ix.Article(t.Context(), id); err == nil && got.ID != id || errors.Is(err, pipeline.ErrNotFound) && len(ix.Stats().Recoveries) == 0 {
+						t.Errorf("by id %s: %s, %v", id, got.ID, err)
+					}
+				}
+			})
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -538,6 +539,11 @@ func lookUp(ctx context.Context, r bleveindex.IndexReader, field, value string) 
 		if err != nil {
 			return nil, err
 		}
+		// It is stored, and another's where zeros have taken the place of where
+		// each document begins.
+		if _, key, err := pipeline.ParseID(id); field == query.FieldKey && (err != nil || key != value) {
+			return nil, fmt.Errorf("%w: the document of key %s has the id %q", errDamage, value, id)
+		}
 		ids = append(ids, id)
 	}
 }
@@ -568,7 +574,7 @@ func load(r bleveindex.IndexReader, id string) (v version, article []byte, err e
 		return v, nil, err
 	}
 	if doc == nil {
-		return v, nil, pipeline.ErrNotFound
+		return v, nil, cmp.Or(allAnswer(r, "_id"), pipeline.ErrNotFound)
 	}
 	doc.VisitFields(func(f bleveindex.Field) {
 		switch f.Name() {

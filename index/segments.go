@@ -199,10 +199,14 @@ func bitmap(l segmentapi.PostingsList) *roaring.Bitmap {
 	return empty
 }
 
-// id is the document's id.
+// id is the document's id, by the dictionary of ids: what is stored would say
+// another's where zeros have taken the place of where each document begins.
 func (s *segment) id(doc uint32) (string, error) {
-	b, err := s.raw.DocID(uint64(doc))
-	return string(b), err
+	c, err := s.clock()
+	if err != nil {
+		return "", err
+	}
+	return c.id(doc), nil
 }
 
 // stored is what is stored of the document's article.

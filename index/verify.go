@@ -105,6 +105,9 @@ func (r *run) load(s *segment, doc uint32) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
+	if id, err := s.id(doc); err != nil || a.ID != id {
+		return nil, errors.Join(err, fmt.Errorf("%w: article %s is stored for %s", errDamage, a.ID, id))
+	}
 	d := &reading{article: a}
 	d.doc = query.NewDoc(&d.article)
 	return d, nil
