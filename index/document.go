@@ -6,14 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/blevesearch/bleve/v2/document"
 	bleveindex "github.com/blevesearch/bleve_index_api"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/newswatch/newswatch/extractors/textnorm"
+	"github.com/newswatch/newswatch/index/internal/inverted"
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -102,7 +103,7 @@ func decodeVersion(b []byte) version {
 // newDocument is the document of an article. The analysis is done here, where
 // a panic can be caught, and not in Bleve's goroutines, where it would end the
 // process.
-func newDocument(a *pipeline.Article, v version, codec *codec) (doc *document.Document, err error) {
+func newDocument(a *pipeline.Article, v version, codec *codec) (doc *inverted.Document, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = pipeline.Permanent("panic", fmt.Errorf("analyse article %s: %v", a.ID, r))
@@ -112,53 +113,99 @@ func newDocument(a *pipeline.Article, v version, codec *codec) (doc *document.Do
 	if err != nil {
 		return nil, pipeline.Permanent("encode", fmt.Errorf("article %s: %w", a.ID, err))
 	}
-	doc = document.NewDocument(a.ID)
-	addText(doc, query.FieldTitle, a.Title)
-	addText(doc, query.FieldBody, a.Text)
+	w := documentWriters.Get().(*documentWriter)
+	doc = inverted.NewDocument(a.ID)
+	w.doc = doc
+	w.text(query.FieldTitle, a.Title)
+	w.text(query.FieldBody, a.Text)
 	for _, f := range keywordFields {
-		addValues(doc, f.name, f.options, query.Values(a, f.name)...)
+		w.values(f.name, f.options, query.Values(a, f.name)...)
 	}
 	if len(query.Values(a, query.FieldEntity)) > 0 {
-		addValues(doc, fieldHas, keywordOptions, query.HasMention)
+		w.values(fieldHas, keywordOptions, query.HasMention)
 	}
 	if a.CopyOf != "" {
-		addValues(doc, fieldIs, keywordOptions, query.IsCopy)
-		addValues(doc, fieldCopyOf, groupOptions, a.CopyOf)
+		w.values(fieldIs, keywordOptions, query.IsCopy)
+		w.values(fieldCopyOf, groupOptions, a.CopyOf)
 	}
-	addValues(doc, fieldDay, facetOptions, a.ID[:8])
-	doc.AddField(newSetField(fieldPublished, 1, timeTerms(a.Published)))
-	doc.AddField(document.NewTextFieldCustom(fieldArticle, nil, stored, storedOptions, nil))
-	doc.AddField(document.NewTextFieldCustom(fieldVersion, nil, v.encode(), storedOptions, nil))
+	w.values(fieldDay, facetOptions, a.ID[:8])
+	w.values(fieldPublished, ownOptions, timeTerms(a.Published)...)
+	doc.Add(inverted.Field{Named: fieldArticle, Opts: storedOptions, Stored: stored})
+	doc.Add(inverted.Field{Named: fieldVersion, Opts: storedOptions, Stored: v.encode()})
+	w.doc = nil
+	documentWriters.Put(w)
 	return doc, nil
 }
 
-// addText adds a text's words. Single Han characters, which phrases hardly need,
-// are set apart, without places, and so are the words' forms.
-func addText(doc *document.Document, field, text string) {
-	var words []textnorm.Token
-	var chars, forms []string
-	for _, t := range textnorm.Analyze(nil, text) {
+// A documentWriter adds fields to a document. What it holds besides is memory to
+// be used again.
+type documentWriter struct {
+	doc    *inverted.Document
+	tokens []textnorm.Token
+	places []places // of the words, by number
+
+	words, chars, forms inverted.Counter
+}
+
+var documentWriters = sync.Pool{New: func() any { return new(documentWriter) }}
+
+// text adds a text's words. Single Han characters, which phrases hardly need, are
+// set apart, without places, and so are the words' forms.
+func (w *documentWriter) text(field, text string) {
+	w.tokens = textnorm.Analyze(w.tokens[:0], text)
+	w.words.Reset(len(w.tokens))
+	w.forms.Reset(len(w.tokens))
+	w.chars.Reset(0)
+	w.places = w.places[:0]
+	length := 0
+	for _, t := range w.tokens {
 		if isChar(t.Term) {
-			chars = append(chars, t.Term)
+			w.chars.Add(t.Term)
 			continue
 		}
-		words = append(words, t)
+		length++
+		n, isNew := w.words.Add(t.Term)
+		if isNew {
+			w.places = append(w.places, places{})
+		}
+		w.places[n].add(t.Pos + 1)
 		if t.Bigram {
 			continue
 		}
 		// A prefix has two characters or more: one alone can't begin with it.
 		if form := textnorm.Fold(text[t.Start:t.End]); utf8.RuneCountInString(form) > 1 {
-			forms = append(forms, form)
+			w.forms.Add(form)
 		}
 	}
-	if len(words) > 0 {
-		doc.AddField(newTextField(field, words))
+	words := w.words.Terms()
+	for n := range words {
+		w.places[n].term(&words[n])
 	}
-	if len(chars) > 0 {
-		doc.AddField(newSetField(field+charSuffix, 0, chars))
+	w.add(field, textOptions, lengthCode(length), words)
+	w.add(field+charSuffix, textOptions, 1, w.chars.Terms())
+	w.add(field+formSuffix, textOptions, 1, w.forms.Terms())
+}
+
+// values adds a field of values, in which how often each is there does not
+// matter.
+func (w *documentWriter) values(field string, options bleveindex.FieldIndexingOptions, values ...string) {
+	w.words.Reset(len(values))
+	for _, v := range values {
+		// 0xFF sets values apart in doc values, and valid UTF-8 has none.
+		w.words.Add(strings.ToValidUTF8(v, "\uFFFD"))
 	}
-	if len(forms) > 0 {
-		doc.AddField(newSetField(field+formSuffix, 0, forms))
+	terms := w.words.Terms()
+	if !options.SkipFreqNorm() {
+		for i := range terms {
+			terms[i].Freq = 1
+		}
+	}
+	w.add(field, options, 1, terms)
+}
+
+func (w *documentWriter) add(field string, options bleveindex.FieldIndexingOptions, length int, terms []inverted.Term) {
+	if len(terms) > 0 {
+		w.doc.Add(inverted.Field{Named: field, Opts: options, Length: length, Terms: terms})
 	}
 }
 
@@ -166,14 +213,6 @@ func addText(doc *document.Document, field, text string) {
 func isChar(term string) bool {
 	r, n := utf8.DecodeRuneInString(term)
 	return n == len(term) && unicode.Is(unicode.Han, r)
-}
-
-func addValues(doc *document.Document, field string, options bleveindex.FieldIndexingOptions, values ...string) {
-	for i, v := range values {
-		// 0xFF sets values apart in doc values, and valid UTF-8 has none.
-		v = strings.ToValidUTF8(v, "\uFFFD")
-		doc.AddField(document.NewTextFieldCustom(field, []uint64{uint64(i)}, []byte(v), options, nil))
-	}
 }
 
 // maxStored bounds what one stored article may unpack to.

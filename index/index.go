@@ -149,7 +149,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	registerAsync()
+	registerWithBleve()
 	codec, err := newCodec()
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)

@@ -21,6 +21,8 @@ import (
 	"github.com/blevesearch/bleve/v2/mapping"
 	bleveindex "github.com/blevesearch/bleve_index_api"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/newswatch/newswatch/index/internal/inverted"
 )
 
 // asyncErrors is the name Bleve knows our error callback by. Its registry is
@@ -29,7 +31,8 @@ const asyncErrors = "newswatch"
 
 var (
 	partitionsByStore sync.Map // path of the store → *partition
-	registerAsync     = sync.OnceFunc(func() {
+	registerWithBleve = sync.OnceFunc(func() {
+		scorch.RegisterSegmentPlugin(new(inverted.Plugin), true)
 		scorch.RegistryAsyncErrorCallbacks[asyncErrors] = func(err error, store string) {
 			if p, ok := partitionsByStore.Load(store); ok {
 				p.(*partition).onAsyncError(err, errors.Is(err, scorch.ErrAsyncPanic))

@@ -4,10 +4,9 @@ import (
 	"math"
 	"math/bits"
 
-	bleveindex "github.com/blevesearch/bleve_index_api"
 	segmentapi "github.com/blevesearch/scorch_segment_api/v2"
 
-	"github.com/newswatch/newswatch/extractors/textnorm"
+	"github.com/newswatch/newswatch/index/internal/inverted"
 )
 
 // Where a word stands is kept in the number that Bleve takes for how often it
@@ -31,26 +30,59 @@ const (
 	groupMore = 1 << groupBits
 )
 
-// packPlaces is the number for the values, if they fit.
-func packPlaces(values []uint64) (packed uint64, ok bool) {
-	shift := 0
-	for _, v := range values {
-		for {
-			if shift >= placeBits {
-				return 0, false
-			}
-			group := v & (groupMore - 1)
-			if v >>= groupBits; v != 0 {
-				group |= groupMore
-			}
-			packed |= group << shift
-			shift += groupBits + 1
-			if v == 0 {
-				break
-			}
+// places are a word's in one document.
+type places struct {
+	last   int    // position
+	packed uint64 // the row
+	bits   int    // of it
+	long   []uint64
+}
+
+// add adds a position, counted from 1 and above all before.
+func (p *places) add(pos int) {
+	v := uint64(pos - p.last)
+	p.last = pos
+	if p.long == nil {
+		if packed, n, ok := appendValue(p.packed, p.bits, v); ok {
+			p.packed, p.bits = packed, n
+			return
+		}
+		at := 0
+		for _, pos := range unpackPlaces(nil, p.packed) {
+			p.long = append(p.long, uint64(pos-at))
+			at = pos
 		}
 	}
-	return packed, true
+	p.long = append(p.long, v)
+}
+
+// appendValue appends v to a row of so many bits, if there is room.
+func appendValue(packed uint64, n int, v uint64) (uint64, int, bool) {
+	for n < placeBits {
+		group := v & (groupMore - 1)
+		if v >>= groupBits; v != 0 {
+			group |= groupMore
+		}
+		packed |= group << n
+		n += groupBits + 1
+		if v == 0 {
+			return packed, n, true
+		}
+	}
+	return 0, 0, false
+}
+
+// term puts them into a term.
+func (p *places) term(t *inverted.Term) {
+	if p.long == nil {
+		t.Freq = p.packed
+		return
+	}
+	i := len(manyPlaces) - 1
+	for len(p.long) < manyPlaces[i] {
+		i--
+	}
+	t.Freq, t.Places = uint64(groupMore+i), p.long
 }
 
 // unpackPlaces appends the positions, counted from 1, to dst.
@@ -108,20 +140,6 @@ func countPlaces(packed uint64) int {
 	return groups - bits.OnesCount64(packed&more)
 }
 
-// setPlaces puts the values into a term's frequency.
-func setPlaces(tf *bleveindex.TokenFreq, values []uint64) {
-	if packed, ok := packPlaces(values); ok {
-		tf.SetFrequency(int(packed))
-		return
-	}
-	i := len(manyPlaces) - 1
-	for len(values) < manyPlaces[i] {
-		i--
-	}
-	tf.SetFrequency(groupMore + i)
-	tf.Locations = []*bleveindex.TokenLocation{{ArrayPositions: values}}
-}
-
 // A text's length is kept beside each word's number, in one byte: eight times
 // the binary logarithm, which is within 5 % (Lucene keeps it as coarsely). It is
 // never 0: Bleve forgets words of which one document has one, of length 0.
@@ -139,69 +157,4 @@ func codeLength(code int) float64 { return math.Exp2(float64(code)/lengthSteps) 
 func postingLength(p segmentapi.Posting) int {
 	norm := p.Norm()
 	return min(127, int(math.Round(1/(norm*norm))))
-}
-
-// A textField is a field of words, ready for Bleve.
-type textField struct {
-	name   string
-	length int // its code
-	freqs  bleveindex.TokenFrequencies
-}
-
-func (f *textField) Name() string                                          { return f.name }
-func (f *textField) Value() []byte                                         { return nil }
-func (f *textField) ArrayPositions() []uint64                              { return nil }
-func (f *textField) EncodedFieldType() byte                                { return 't' }
-func (f *textField) Analyze()                                              {}
-func (f *textField) Options() bleveindex.FieldIndexingOptions              { return textOptions }
-func (f *textField) AnalyzedLength() int                                   { return f.length }
-func (f *textField) AnalyzedTokenFrequencies() bleveindex.TokenFrequencies { return f.freqs }
-func (f *textField) NumPlainTextBytes() uint64                             { return 0 }
-func (f *textField) Size() int                                             { return f.freqs.Size() }
-
-// newTextField is the field of a text's words with their places.
-func newTextField(name string, tokens []textnorm.Token) *textField {
-	f := &textField{name: name, length: lengthCode(len(tokens)), freqs: make(bleveindex.TokenFrequencies, len(tokens)/2)}
-	last := make(map[string]int, len(tokens)/2) // where in places the word's last one is
-	type occurrence struct{ pos, before int }
-	var all []occurrence
-	for _, t := range tokens {
-		before, again := last[t.Term]
-		if !again {
-			before = -1
-		}
-		last[t.Term] = len(all)
-		all = append(all, occurrence{t.Pos + 1, before})
-	}
-	entries := make([]bleveindex.TokenFreq, 0, len(last))
-	var values []uint64
-	for term, i := range last {
-		values = values[:0]
-		for ; i >= 0; i = all[i].before {
-			pos := all[i].pos
-			if b := all[i].before; b >= 0 {
-				pos -= all[b].pos
-			}
-			values = append(values, uint64(pos))
-		}
-		for a, b := 0, len(values)-1; a < b; a, b = a+1, b-1 {
-			values[a], values[b] = values[b], values[a]
-		}
-		entries = append(entries, bleveindex.TokenFreq{})
-		setPlaces(&entries[len(entries)-1], append([]uint64(nil), values...))
-		f.freqs[term] = &entries[len(entries)-1]
-	}
-	return f
-}
-
-// newSetField is the field of words whose places don't matter. With a frequency
-// of 0 Bleve keeps none.
-func newSetField(name string, frequency int, words []string) *textField {
-	f := &textField{name: name, length: lengthCode(0), freqs: make(bleveindex.TokenFrequencies, len(words))}
-	entries := make([]bleveindex.TokenFreq, len(words))
-	for i, w := range words {
-		entries[i].SetFrequency(frequency)
-		f.freqs[w] = &entries[i]
-	}
-	return f
 }

@@ -5,21 +5,22 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
+	bleveindex "github.com/blevesearch/bleve_index_api"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/newswatch/newswatch/extractors/textnorm"
+	"github.com/newswatch/newswatch/index/internal/inverted"
 )
 
-// distances is what is kept of positions that count from 1.
-func distances(at []int) []uint64 {
-	values := make([]uint64, len(at))
-	before := 0
-	for i, pos := range at {
-		values[i], before = uint64(pos-before), pos
+// packAt is the number for positions that count from 1, if they fit.
+func packAt(at []int) (packed uint64, ok bool) {
+	var p places
+	for _, pos := range at {
+		p.add(pos)
 	}
-	return values
+	return p.packed, p.long == nil
 }
 
 func TestPackPlaces(t *testing.T) {
@@ -35,7 +36,7 @@ func TestPackPlaces(t *testing.T) {
 		{[]int{1, 64, 700}, 4},
 		{[]int{1 << 20}, 4},
 	} {
-		packed, ok := packPlaces(distances(tc.at))
+		packed, ok := packAt(tc.at)
 		if !ok {
 			t.Errorf("%v don't fit", tc.at)
 			continue
@@ -63,7 +64,7 @@ func TestPackPlacesRandom(t *testing.T) {
 			pos += 1 + rng.IntN(1<<(1+rng.IntN(16)))
 			at = append(at, pos)
 		}
-		packed, ok := packPlaces(distances(at))
+		packed, ok := packAt(at)
 		if !ok {
 			continue
 		}
@@ -83,24 +84,33 @@ func TestPackPlacesRandom(t *testing.T) {
 	}
 }
 
-func TestNewTextField(t *testing.T) {
-	tokens := textnorm.Analyze(nil, "one two one. Two, one! one one one one one one one one one one one one one three")
-	f := newTextField("body", tokens)
-	got := make(map[string][]int)
-	for term, tf := range f.AnalyzedTokenFrequencies() {
-		if len(tf.Locations) == 0 {
-			got[term] = unpackPlaces(nil, uint64(tf.Frequency()))
-			continue
-		}
-		at := 0
-		for _, d := range tf.Locations[0].ArrayPositions {
-			at += int(d)
-			got[term] = append(got[term], at)
-		}
-		if n := countPlaces(uint64(tf.Frequency())); n != 14 || len(got[term]) != 16 {
-			t.Errorf("%s has %d places, counted as %d", term, len(got[term]), n)
-		}
+func TestTextField(t *testing.T) {
+	text := "one two one. Two, one!" + strings.Repeat(" one", 13) + " three"
+	w := new(documentWriter)
+	for range 2 { // its memory is used again
+		w.doc = inverted.NewDocument("id")
+		w.text("body", text)
 	}
+	got := make(map[string][]int)
+	w.doc.VisitFields(func(f bleveindex.Field) {
+		if f.Name() != "body" {
+			return
+		}
+		for term, tf := range f.AnalyzedTokenFrequencies() {
+			if len(tf.Locations) == 0 {
+				got[term] = unpackPlaces(nil, uint64(tf.Frequency()))
+				continue
+			}
+			at := 0
+			for _, d := range tf.Locations[0].ArrayPositions {
+				at += int(d)
+				got[term] = append(got[term], at)
+			}
+			if n := countPlaces(uint64(tf.Frequency())); n != 14 || len(got[term]) != 16 {
+				t.Errorf("%s has %d places, counted as %d", term, len(got[term]), n)
+			}
+		}
+	})
 	want := map[string][]int{"one": {1, 3}, "two": {2, 4}, "three": {19}}
 	for pos := 5; pos < 19; pos++ {
 		want["one"] = append(want["one"], pos)

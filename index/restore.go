@@ -272,7 +272,7 @@ func checkRestored(dir string, m *manifest) error {
 	if len(cp.Partitions) != len(m.Partitions) {
 		return bad("%s knows %d partitions, the manifest %d", checkpointFile, len(cp.Partitions), len(m.Partitions))
 	}
-	registerAsync()
+	registerWithBleve()
 	for name, facts := range m.Partitions {
 		mark := cp.Partitions[name]
 		if mark == nil || !cp.Partition.isName(name) {

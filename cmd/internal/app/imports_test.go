@@ -34,11 +34,13 @@ var rules = map[string][]string{
 	"extractors/readable/readabletest":   {},
 	"extractors/tags/tagtest":            {"pipeline", "pipeline/catalog", "pipeline/corpora", "extractors/textnorm"},
 
+	"index/internal/inverted": {},
+
 	"extractors/textnorm": {},
 	"extractors/warc":     {},
 	"extractors/tags":     {"pipeline", "pipeline/catalog", "extractors/textnorm"},
 	"extractors/retag":    {"pipeline", "pipeline/catalog", "extractors/tags", "index/query"},
-	"index":               {"pipeline", "index/query", "extractors/textnorm"},
+	"index":               {"pipeline", "index/query", "index/internal/inverted", "extractors/textnorm"},
 	"index/query":         {"pipeline", "extractors/textnorm"},
 	"alerts":              {"pipeline", "pipeline/catalog", "index/query", "alerts/notify"},
 	"alerts/notify":       {"pipeline", "pipeline/catalog"},
@@ -50,6 +52,7 @@ var rules = map[string][]string{
 var soleImporters = map[string][]string{
 	"github.com/nats-io/":                 {"pipeline/jet"},
 	"github.com/blevesearch/bleve/":       {"index"},
+	"github.com/blevesearch/zapx/":        {"index", "index/internal/inverted"},
 	"github.com/mmcdole/":                 {"pipeline/feeds"},
 	"codeberg.org/readeck/":               {"extractors/readable/internal/voter"},
 	"github.com/markusmobius/":            {"extractors/readable"},
