@@ -116,9 +116,15 @@ func readCheckpoint(dir string) (*checkpoint, error) {
 	if c.Version != checkpointVersion || c.Partitions == nil {
 		return nil, fmt.Errorf("%w: version %d", errNoCheckpoint, c.Version)
 	}
+	if periodNames[c.Partition] == nil {
+		return nil, fmt.Errorf("%w: partitions of a %q", errNoCheckpoint, c.Partition)
+	}
 	for name, m := range c.Partitions {
-		if m == nil {
+		switch {
+		case m == nil:
 			return nil, fmt.Errorf("%w: nothing about %s", errNoCheckpoint, name)
+		case !c.Partition.isName(name): // it would be a folder somewhere
+			return nil, fmt.Errorf("%w: %q is no partition of a %s", errNoCheckpoint, name, c.Partition)
 		}
 	}
 	return &c, nil

@@ -82,7 +82,7 @@ func (r *recovery) load(p period) error {
 			continue
 		}
 		d := readDamage(filepath.Join(r.dir, e.Name()))
-		if d.Partition == "" { // set aside, and not more
+		if d.Partition != name { // set aside, and not more, or nobody knows
 			d.Recovery = Recovery{Partition: name, Damage: "found beside the index", State: RecoveryRunning}
 			d.Found, _ = time.Parse(asideForm, at)
 		}

@@ -52,6 +52,14 @@ func readSeal(path string) (*seal, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errSeal, sealFile, err)
 	}
+	if len(s.Files) == 0 { // all would be as it was sealed
+		return nil, fmt.Errorf("%w: %s has no files", errSeal, sealFile)
+	}
+	for name := range s.Files {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return nil, fmt.Errorf("%w: %s has a file %q", errSeal, sealFile, name)
+		}
+	}
 	return &s, nil
 }
 
