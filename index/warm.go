@@ -40,7 +40,7 @@ func (ix *Index) warm(ctx context.Context) {
 }
 
 func (ix *Index) warmPartition(ctx context.Context, p *partition) error {
-	v := &view{p: p, keeper: ix.keeper}
+	v := ix.view(p)
 	return v.guard(func() error {
 		if err := v.open(); err != nil {
 			return err
