@@ -354,7 +354,7 @@ func TestSearchIsBruteForce(t *testing.T) {
 // Where neither positions nor articles may be read ahead, totals are too large
 // and say so, and pages are right all the same.
 func TestSearchOnABudget(t *testing.T) {
-	w := newSmallWorld(t, 7, Config{places: 1, Verify: 100_000})
+	w := newSmallWorld(t, 7, Config{placing: 1, places: 1, Verify: 100_000})
 	inexact := 0
 	for range 80 {
 		req := pipeline.SearchRequest{

@@ -23,7 +23,7 @@ import (
 // their options, the tokens of its text. Whoever changes any of it raises the
 // number by one: partitions made before are then known to be of an older
 // mapping, stay searchable as they are, and Reindex makes them anew.
-const mappingVersion = 3
+const mappingVersion = 4
 
 // Fields of a document that are not query's.
 const (
@@ -169,7 +169,7 @@ func (w *documentWriter) text(field, text string) {
 			w.places = append(w.places, places{})
 		}
 		w.places[n].add(t.Pos + 1)
-		if t.Bigram {
+		if t.Bigram || t.Joined {
 			continue
 		}
 		// A prefix has two characters or more: one alone can't begin with it.

@@ -1,8 +1,14 @@
 package index
 
 import (
+	"errors"
+	"fmt"
 	"hash/fnv"
 	"strconv"
+
+	bleveindex "github.com/blevesearch/bleve_index_api"
+
+	"github.com/newswatch/newswatch/index/query"
 )
 
 // A filter knows keys that may be in a partition: "no" is certain, "yes" is
@@ -82,4 +88,55 @@ func keyHash(key string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(key))
 	return h.Sum64()
+}
+
+// keys is the filter of the partition's keys. It is made from their dictionary
+// by who asks first, the writer or the goroutine that warms; the other waits.
+//
+// None is missed: a write asks for the filter before it is made, so while there
+// is none there has been no write since the partition was opened, and what the
+// dictionary has is all. Where the partition was opened anew meanwhile, the
+// dictionary that was read may be that of a state before, and is read again.
+func (p *partition) keys() (*filter, error) {
+	p.keying.Lock()
+	defer p.keying.Unlock()
+	for {
+		p.mu.Lock()
+		f, opening := p.filter, p.opening
+		p.mu.Unlock()
+		if f != nil {
+			return f, nil
+		}
+		f, err := p.readKeys()
+		if err != nil {
+			return nil, fmt.Errorf("keys of partition %s: %w", p.name, err)
+		}
+		p.mu.Lock()
+		if p.opening == opening {
+			p.filter = f
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *partition) readKeys() (f *filter, err error) {
+	err = p.reader(func(r bleveindex.IndexReader) error {
+		n, err := r.DocCount()
+		if err != nil {
+			return err
+		}
+		f = newFilter(2 * int(n))
+		dict, err := r.FieldDict(query.FieldKey)
+		if err != nil {
+			return err
+		}
+		for {
+			e, err := dict.Next()
+			if err != nil || e == nil {
+				return errors.Join(err, dict.Close(), allAnswer(r, query.FieldKey))
+			}
+			f.add(e.Term)
+		}
+	})
+	return f, err
 }

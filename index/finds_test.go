@@ -55,20 +55,33 @@ func TestFinds(t *testing.T) {
 			"hyphens and points",
 			[]string{"a state-of-the-art chip", "state of the art", "COVID‑19 wave", "Wi-Fi 6", "by Mail.Ru Group", "in the U.S. today", "let us go", "Node.js 20", "А.С. Пушкин"},
 			[]string{
-				`state-of-the-art → 0 1`, `"state of the art" → 0 1`, `COVID-19 → 2 → COVID‑19`, `covid → 2`, `wi-fi → 3`, `mail.ru → 4 → Mail.Ru`, `U.S. → 5 → U.S`, `us → 6`,
+				`state-of-the-art → 0 1`, `"state of the art" → 0 1`, `COVID-19 → 2 → COVID‑19`, `covid → 2`, `wi-fi → 3`, `mail.ru → 4 → Mail.Ru`, `U.S. → 5 → U.S`, `us → 5 6`,
 				`node.js → 7 → Node.js`, `"А. С. Пушкин" → 8 → А.С. Пушкин`, `Пушкина → 8`,
 			},
 		},
 		{
+			"as one word and apart",
+			[]string{"Wi-Fi 6", "WiFi 7", "COVID-19", "covid19 wave", "the U.S. said", "the US said", "let us go", "ОАЭ", "О.А.Э.", "С.-Петербург"},
+			[]string{
+				`wi-fi → 0 1`, `WiFi → 0 1`, `"wi fi" → 0`, `=wifi → `, `=Wi-Fi → 0`, `=WiFi → 1`, `wif* → 1`, `COVID-19 → 2 3`, `COVID19 → 2 3`,
+				`U.S. → 4 5`, `"U.S." → 4`, `US → 4 5 6`, `=US → 5`, `the NEAR/2 US → 4 5`, `"the US" → 4 5`, `U.S. NEAR/3 said → 4`, `О.А.Э. → 7 8`, `ОАЭ → 7 8`, `С.-Петербург → 9`, `петербург → 9`,
+			},
+		},
+		{
+			"e-mails",
+			[]string{"new e-mails", "Email me", "an E‑mail", "e mail", "O’Neill's", "oneill", "1,5 млн", "1.5 млн", "1, 5", "e.mail"},
+			[]string{`email → 0 1 2`, `e-mail → 0 1 2 3 9`, `"e mail" → 0 2 3 9`, `O'Neill → 4 5`, `ONeill → 4 5`, `1,5 → 6 7 8`, `1.5 → 6 7`, `"1,5 млн" → 6`},
+		},
+		{
 			"apostrophes",
 			[]string{"L’Oréal sells", "O'Neill said", "don't stop", "п’ять осіб", "Huawei’s chips", "rock 'n' roll"},
-			[]string{`l'oreal → 0 → L’Oréal`, `Oréal → 0`, `ОNeill → `, `o’neill → 1`, `don’t → 2`, `п'ять → 3`, `huawei → 4 → Huawei`, `"huawei's chips" → 4`, `"rock n roll" → 5`},
+			[]string{`l'oreal → 0 → L’Oréal`, `Oréal → 0`, `ОNeill → 1`, `o’neill → 1`, `don’t → 2`, `п'ять → 3`, `huawei → 4 → Huawei`, `"huawei's chips" → 4`, `"rock n roll" → 5`},
 		},
 		{
 			"numbers",
 			[]string{"5G and 3.5 GHz", "1,000,000 people", "on 2015-12-01", "18.12.2015", "3,5 млрд", "10 000 человек", "iPhone6s", "1,2,3 go", "№5 and 5%"},
 			[]string{
-				`5G → 0`, `3.5 → 0`, `5 → 4 8`, `1000000 → 1 → 1,000,000`, `1,000,000 → 1`, `2015-12-01 → 2 → 2015-12-01`, `"2015 12" → 2`, `18.12.2015 → 3`, `3,5 → 4 → 3,5`,
+				`5G → 0`, `3.5 → 0 4`, `5 → 4 8`, `1000000 → 1 → 1,000,000`, `1,000,000 → 1`, `2015-12-01 → 2 → 2015-12-01`, `"2015 12" → 2`, `18.12.2015 → 3`, `3,5 → 0 4`,
 				`"10 000" → 5`, `iphone6* → 6`, `2 → 7`,
 			},
 		},

@@ -39,13 +39,14 @@ type Config struct {
 
 	Retention Retention `yaml:"retention"` // how long articles are kept; none: for good
 
-	space  func(dir string) (free, total int64, err error) // of the disk; tests have others
-	bleve  map[string]any                                  // settings of Bleve's that differ in a test
-	places int64                                           // see maxPlaces
-	groups int                                             // see maxGroups
-	kept   int                                             // see keptBytes
-	nap    time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
-	upkeep time.Duration                                   // how often is seen to what is to be sealed and scrubbed; tests do it themselves
+	space   func(dir string) (free, total int64, err error) // of the disk; tests have others
+	bleve   map[string]any                                  // settings of Bleve's that differ in a test
+	placing time.Duration                                   // see placeTime
+	places  int64                                           // see placeDocs
+	groups  int                                             // see maxGroups
+	kept    int                                             // see keptBytes
+	nap     time.Duration                                   // how long Bleve gathers writes before it makes them durable; tests are in a hurry
+	upkeep  time.Duration                                   // how often is seen to what is to be sealed and scrubbed; tests do it themselves
 }
 
 func (c *Config) defaults() error {
@@ -70,8 +71,11 @@ func (c *Config) defaults() error {
 	if c.groups <= 0 {
 		c.groups = maxGroups
 	}
+	if c.placing <= 0 {
+		c.placing = placeTime
+	}
 	if c.places <= 0 {
-		c.places = maxPlaces
+		c.places = placeDocs
 	}
 	if c.kept <= 0 {
 		c.kept = keptBytes
@@ -105,6 +109,7 @@ type Index struct {
 	metrics *metrics
 	codec   *codec
 	keeper  *keeper
+	placed  *keeper // see placed
 	now     func() time.Time
 
 	scrubbing  sync.Mutex // held while a partition is scrubbed and mended
@@ -155,7 +160,7 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 		return nil, fmt.Errorf("index: %w", err)
 	}
 	ix := &Index{
-		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), now: now,
+		log: log, cfg: cfg, metrics: newMetrics(reg), codec: codec, keeper: newKeeper(cfg.kept), placed: newKeeper(placedBytes), now: now,
 		suspects: make(chan struct{}, 1), retainAsk: make(chan struct{}, 1),
 	}
 	if ix.keeping, err = newKeeping(cfg.Retention, now()); err != nil {

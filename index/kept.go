@@ -1,6 +1,7 @@
 package index
 
 import (
+	"container/list"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,6 +19,13 @@ import (
 // facets; with more, the rarely used goes and is worked out again.
 const keptBytes = 96 << 20
 
+// placedBytes bounds what searches keep of phrases and NEAR, see placed. One
+// that is looked for in all of a million articles takes a quarter of a megabyte.
+const placedBytes = 16 << 20
+
+// entryBytes is what an entry takes beside its value, about.
+const entryBytes = 256
+
 // A keeper keeps what searches work out of segments: a segment never changes.
 // It is safe for concurrent use.
 type keeper struct {
@@ -25,75 +33,74 @@ type keeper struct {
 
 	mu    sync.Mutex
 	bytes int
-	tick  uint64
-	kept  map[*partition]map[segmentapi.Segment]map[string]*kept
+	used  *list.List // of *kept, the one used last first
+	kept  map[*partition]map[segmentapi.Segment]map[string]*list.Element
 }
 
 type kept struct {
+	p     *partition
+	raw   segmentapi.Segment
+	name  string
 	value any
 	bytes int
-	used  uint64 // tick of its last use
 }
 
 func newKeeper(limit int) *keeper {
-	return &keeper{max: limit, kept: make(map[*partition]map[segmentapi.Segment]map[string]*kept)}
+	return &keeper{max: limit, used: list.New(), kept: make(map[*partition]map[segmentapi.Segment]map[string]*list.Element)}
 }
 
 // keep is what is kept of the segment under that name, or what build makes.
 func keep[T any](s *segment, name string, build func() (value T, bytes int, err error)) (T, error) {
-	k := s.v.keeper
-	k.mu.Lock()
-	k.tick++
-	if e := k.kept[s.v.p][s.raw][name]; e != nil {
-		e.used = k.tick
-		k.mu.Unlock()
-		return e.value.(T), nil
+	if value, ok := s.v.keeper.get(s, name); ok {
+		return value.(T), nil
 	}
-	k.mu.Unlock()
 	value, bytes, err := build()
 	if err != nil {
 		return value, err
 	}
-	k.add(s, name, value, bytes)
+	s.v.keeper.put(s, name, value, bytes)
 	return value, nil
 }
 
-func (k *keeper) add(s *segment, name string, value any, bytes int) {
+// get is what is kept of the segment under that name.
+func (k *keeper) get(s *segment, name string) (value any, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.kept[s.v.p][s.raw][name]
+	if e == nil {
+		return nil, false
+	}
+	k.used.MoveToFront(e)
+	return e.Value.(*kept).value, true
+}
+
+// put keeps a value in the place of what was kept under that name.
+func (k *keeper) put(s *segment, name string, value any, bytes int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	segments := k.kept[s.v.p]
 	if segments == nil {
-		segments = make(map[segmentapi.Segment]map[string]*kept)
+		segments = make(map[segmentapi.Segment]map[string]*list.Element)
 		k.kept[s.v.p] = segments
 	}
 	if segments[s.raw] == nil {
-		segments[s.raw] = make(map[string]*kept)
+		segments[s.raw] = make(map[string]*list.Element)
 	}
-	if segments[s.raw][name] != nil {
-		return // another search was first
+	if old := segments[s.raw][name]; old != nil {
+		k.drop(old)
 	}
-	for k.bytes > 0 && k.bytes+bytes > k.max {
-		k.dropOldest()
+	bytes += entryBytes
+	for k.used.Len() > 0 && k.bytes+bytes > k.max {
+		k.drop(k.used.Back())
 	}
-	k.tick++
-	segments[s.raw][name] = &kept{value, bytes, k.tick}
+	segments[s.raw][name] = k.used.PushFront(&kept{s.v.p, s.raw, name, value, bytes})
 	k.bytes += bytes
 }
 
-func (k *keeper) dropOldest() {
-	var from map[string]*kept
-	var name string
-	for _, segments := range k.kept {
-		for _, entries := range segments {
-			for n, e := range entries {
-				if from == nil || e.used < from[name].used {
-					from, name = entries, n
-				}
-			}
-		}
-	}
-	k.bytes -= from[name].bytes
-	delete(from, name)
+func (k *keeper) drop(e *list.Element) {
+	old := k.used.Remove(e).(*kept)
+	k.bytes -= old.bytes
+	delete(k.kept[old.p][old.raw], old.name)
 }
 
 // prune forgets the partition's segments that are no more.
@@ -123,7 +130,7 @@ func (k *keeper) prunePartitions(there []*partition) {
 
 func (k *keeper) forget(p *partition, raw segmentapi.Segment) {
 	for _, e := range k.kept[p][raw] {
-		k.bytes -= e.bytes
+		k.drop(e)
 	}
 	delete(k.kept[p], raw)
 }

@@ -43,7 +43,7 @@ func (k *keeper) check(t *testing.T) {
 	defer k.mu.Unlock()
 	bytes, entries := 0, 0
 	for p, segments := range k.kept {
-		v := &view{p: p, keeper: newKeeper(0)}
+		v := &view{p: p, keeper: newKeeper(0), placed: newKeeper(0)}
 		if err := v.open(); err != nil {
 			t.Fatal(err)
 		}
@@ -51,9 +51,9 @@ func (k *keeper) check(t *testing.T) {
 		if len(segments) > 2*len(v.segments)+2 { // those of searches a moment ago
 			t.Errorf("partition %s: %d segments kept of %d", p.name, len(segments), len(v.segments))
 		}
-		for _, kept := range segments {
-			for _, e := range kept {
-				bytes += e.bytes
+		for _, named := range segments {
+			for _, e := range named {
+				bytes += e.Value.(*kept).bytes
 				entries++
 			}
 		}

@@ -57,9 +57,11 @@ type partition struct {
 	// search waits for that moment instead of failing.
 	gate sync.RWMutex
 
+	keying sync.Mutex // held while the keys are read
+
 	mu      sync.Mutex
 	idx     bleve.Index // nil: down
-	filter  *filter     // nil until first needed
+	filter  *filter     // nil until it was made, see keys
 	state   state       // with all writes
 	made    partitionMake
 	docs    int    // documents after the last write
@@ -442,42 +444,6 @@ func (p *partition) detach() bleve.Index {
 	p.idx = nil
 	p.opening++ // its callbacks are void from here on
 	return idx
-}
-
-// keys is the filter of the partition's keys, made from its dictionary when
-// first needed.
-func (p *partition) keys() (*filter, error) {
-	p.mu.Lock()
-	f := p.filter
-	p.mu.Unlock()
-	if f != nil {
-		return f, nil
-	}
-	err := p.reader(func(r bleveindex.IndexReader) error {
-		n, err := r.DocCount()
-		if err != nil {
-			return err
-		}
-		f = newFilter(2 * int(n))
-		dict, err := r.FieldDict(query.FieldKey)
-		if err != nil {
-			return err
-		}
-		for {
-			e, err := dict.Next()
-			if err != nil || e == nil {
-				return errors.Join(err, dict.Close(), allAnswer(r, query.FieldKey))
-			}
-			f.add(e.Term)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("keys of partition %s: %w", p.name, err)
-	}
-	p.mu.Lock()
-	p.filter = f
-	p.mu.Unlock()
-	return f, nil
 }
 
 // A place is where a key was found.

@@ -16,7 +16,6 @@ const checkEvery = 512
 
 // positions reads where a term stands, document by document, forwards.
 type positions struct {
-	s       *segment
 	it      segmentapi.PostingsIterator
 	posting segmentapi.Posting // read last; perhaps of a document not asked for yet
 	end     bool               // there are no more
@@ -31,7 +30,7 @@ func (s *segment) positions(field, term string) (*positions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &positions{s: s, it: l.Iterator(true, true, true, nil)}, nil
+	return &positions{it: l.Iterator(true, true, true, nil)}, nil
 }
 
 // in is the term's positions in a document not before the last one asked for.
@@ -51,7 +50,6 @@ func (p *positions) in(doc uint32) ([]int, error) {
 		return nil, nil
 	}
 	p.at = appendPlaces(p.at, p.posting)
-	p.s.spent += len(p.at)
 	return p.at, nil
 }
 
@@ -143,31 +141,19 @@ func (s *segment) phrase(ctx context.Context, field string, terms []string, with
 	if len(terms) == 1 { // of an =exact word
 		return exactly(b), nil
 	}
+	all := exactly(b)
 	if words(terms) > 1 {
-		if !s.places {
-			return bounds{empty, b}, nil
-		}
-		r, err := s.rowOf(field, terms)
-		if err != nil {
-			return bounds{}, err
-		}
-		found := roaring.New()
-		err = each(ctx, b, func(doc uint32) error {
-			at, err := r.in(doc)
-			if len(at) > 0 {
-				found.Add(doc)
-			}
-			return err
+		all, err = s.placed(placedName(field, terms...), b, func(docs *roaring.Bitmap) (*roaring.Bitmap, error) {
+			return s.phraseIn(ctx, field, terms, docs)
 		})
 		if err != nil {
 			return bounds{}, err
 		}
-		b = found
 	}
 	if words(terms) < len(terms) {
-		return bounds{empty, b}, nil
+		return bounds{empty, all.most}, nil
 	}
-	return exactly(b), nil
+	return all, nil
 }
 
 // each calls fn with the documents until it errs or the time is over.
@@ -200,38 +186,20 @@ func (s *segment) near(ctx context.Context, n *query.Near, field string, within 
 			return exactly(empty), nil
 		}
 	}
-	if !s.places {
+	if !havePlaces(n.Parts) {
 		return bounds{empty, docs}, nil
 	}
-	parts := make([][]*row, len(n.Parts))
-	for i, p := range n.Parts {
-		rows, ok, err := s.rows(field, p)
-		if err != nil || !ok {
-			return bounds{empty, docs}, err
-		}
-		parts[i] = rows
-	}
-	found := roaring.New()
-	places := make([][]query.Place, len(parts))
-	err := each(ctx, docs, func(doc uint32) error {
-		for i, rows := range parts {
-			places[i] = places[i][:0]
-			for _, r := range rows {
-				at, err := r.in(doc)
-				if err != nil {
-					return err
-				}
-				for _, pos := range at {
-					places[i] = append(places[i], query.Place{First: pos, Last: r.end(pos)})
-				}
+	name := placedName(field, (&query.Query{Root: n}).String())
+	return s.placed(name, docs, func(docs *roaring.Bitmap) (*roaring.Bitmap, error) {
+		parts := make([][]*row, len(n.Parts))
+		for i, p := range n.Parts {
+			var err error
+			if parts[i], err = s.rows(field, p); err != nil {
+				return nil, err
 			}
 		}
-		if query.AreNear(places, n.N) {
-			found.Add(doc)
-		}
-		return nil
+		return s.nearIn(ctx, parts, n.N, docs)
 	})
-	return exactly(found), err
 }
 
 // end is the position of the last word of a phrase that begins at pos.
@@ -242,8 +210,24 @@ func (r *row) end(pos int) int {
 	return pos + r.words - 1
 }
 
-// rows is the rows a part of a Near stands for; not ok: it has no positions.
-func (s *segment) rows(field string, part query.Node) (rows []*row, ok bool, err error) {
+// havePlaces says whether all words of the parts of a Near have positions.
+func havePlaces(parts []query.Node) bool {
+	return !slices.ContainsFunc(parts, func(n query.Node) bool {
+		switch n := n.(type) {
+		case *query.Term:
+			return isChar(n.Term)
+		case *query.Phrase:
+			return slices.ContainsFunc(n.Terms, isChar)
+		case *query.Or:
+			return !havePlaces(n.Nodes)
+		default:
+			return true
+		}
+	})
+}
+
+// rows is the rows a part of a Near stands for.
+func (s *segment) rows(field string, part query.Node) (rows []*row, err error) {
 	var terms []string
 	switch n := part.(type) {
 	case *query.Term:
@@ -252,19 +236,14 @@ func (s *segment) rows(field string, part query.Node) (rows []*row, ok bool, err
 		terms = n.Terms
 	case *query.Or:
 		for _, m := range n.Nodes {
-			more, ok, err := s.rows(field, m)
-			if err != nil || !ok {
-				return nil, ok, err
+			more, err := s.rows(field, m)
+			if err != nil {
+				return nil, err
 			}
 			rows = append(rows, more...)
 		}
-		return rows, true, nil
-	default:
-		return nil, false, nil
-	}
-	if slices.ContainsFunc(terms, isChar) {
-		return nil, false, nil
+		return rows, nil
 	}
 	r, err := s.rowOf(field, terms)
-	return []*row{r}, true, err
+	return []*row{r}, err
 }

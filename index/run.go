@@ -18,7 +18,7 @@ import (
 // partitions at once:
 //
 //   - the query's hits as sets of documents, from postings alone;
-//   - positions, for phrases and NEAR, where a budget allows;
+//   - positions, for phrases and NEAR, where there is the time;
 //   - scores, if they are asked for;
 //   - articles, for what only their text tells, if there are not too many;
 //   - groups, if hits are to be collapsed;
@@ -49,13 +49,6 @@ type run struct {
 
 // errVerify says that a search has verified as many candidates as it may.
 var errVerify = errors.New("index: too many articles to verify")
-
-// maxPlaces is how many positions one search looks at to give an exact total
-// of phrases and NEAR: some 50 ms. A page always gets those it needs.
-const maxPlaces = 1_500_000
-
-// placeBlock is after how many documents the budget is looked at.
-const placeBlock = 4096
 
 func (r *run) run(ctx context.Context) error {
 	if r.ix.isClosed() {
@@ -145,8 +138,9 @@ func (r *run) settle() {
 func (r *run) open(fn func(*view) error) error {
 	parts := r.ix.list()
 	r.ix.keeper.prunePartitions(parts)
+	r.ix.placed.prunePartitions(parts)
 	for _, p := range parts {
-		r.views = append(r.views, &view{p: p, keeper: r.ix.keeper})
+		r.views = append(r.views, r.ix.view(p))
 	}
 	return r.each(r.views, func(v *view) error {
 		if err := v.open(); err != nil {

@@ -33,7 +33,7 @@ var facetFields = []string{query.FieldSource, query.FieldLang, query.FieldCountr
 // after the article was first seen.
 //
 // The total is exact for what postings tell: all but phrases and NEAR of very
-// frequent words (see maxPlaces) and what articles must be read for (see
+// frequent words (see placeTime) and what articles must be read for (see
 // Config.Verify). Where it is not, it is the most there can be, and a warning
 // says so. A negative limit asks for the total alone.
 func (ix *Index) Search(ctx context.Context, req pipeline.SearchRequest) (pipeline.SearchResult, error) {

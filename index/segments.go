@@ -22,6 +22,7 @@ type view struct {
 	p        *partition
 	snapshot *scorch.IndexSnapshot
 	keeper   *keeper
+	placed   *keeper // of what is known of positions
 	segments []*segment
 	failed   atomic.Bool // it is gone on without
 }
@@ -36,7 +37,6 @@ type segment struct {
 	found map[any]*roaring.Bitmap // what was looked up, by termKey or node
 
 	places bool // whether eval looks at positions
-	spent  int  // positions looked at
 
 	// The hits. Those of sure match. Those of unplaced may, positions will tell;
 	// those of unread may, and only the article itself will tell.
@@ -47,6 +47,8 @@ type segment struct {
 	ranked *roaring.Bitmap // the hits that have scores
 	scores []float64       // theirs, in that order
 }
+
+func (ix *Index) view(p *partition) *view { return &view{p: p, keeper: ix.keeper, placed: ix.placed} }
 
 // open takes the view of the partition as it is now.
 func (v *view) open() error {
@@ -69,6 +71,7 @@ func (v *view) open() error {
 		})
 	}
 	v.keeper.prune(v.p, v.segments)
+	v.placed.prune(v.p, v.segments)
 	return nil
 }
 

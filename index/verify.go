@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -14,9 +15,10 @@ import (
 )
 
 // placeAll looks at the positions of all hits, those that are listed first
-// first, as far as the budget goes.
+// first, as far as the time goes.
 func (r *run) placeAll(ctx context.Context) error {
-	var spent atomic.Int64
+	end := time.Now().Add(r.ix.cfg.placing)
+	var looked atomic.Int64
 	views := slices.Clone(r.views)
 	if r.req.Sort == pipeline.SortOldest {
 		slices.Reverse(views)
@@ -24,17 +26,16 @@ func (r *run) placeAll(ctx context.Context) error {
 	return r.each(views, func(v *view) error {
 		for _, s := range v.segments {
 			for docs := range blocks(s.unplaced) {
-				if spent.Load() >= r.ix.cfg.places || ctx.Err() != nil {
+				if ctx.Err() != nil || looked.Load() >= r.ix.cfg.places && !time.Now().Before(end) {
 					return nil // the total is not exact then
 				}
-				before := s.spent
+				looked.Add(int64(docs.GetCardinality()))
 				if err := s.place(ctx, r.query.Root, docs); err != nil {
 					if ctx.Err() != nil && !errors.Is(err, context.Canceled) {
 						return nil
 					}
 					return err
 				}
-				spent.Add(int64(s.spent - before))
 			}
 		}
 		return nil

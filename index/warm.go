@@ -10,8 +10,9 @@ const (
 	warmAgain    = 10 * time.Minute // after which one that failed is tried again
 )
 
-// warm works out ahead what most searches need of a segment, newest partition
-// first, so that the first search after a start or a merge need not wait.
+// warm works out ahead what most searches need of a segment, and the keys of a
+// partition that the first write to any needs, newest partition first, so that
+// neither the first search after a start or a merge nor the first write waits.
 func (ix *Index) warm(ctx context.Context) {
 	tick := time.NewTicker(warmInterval)
 	defer tick.Stop()
@@ -22,8 +23,12 @@ func (ix *Index) warm(ctx context.Context) {
 				continue
 			}
 			delete(failed, p)
-			if err := ix.warmPartition(ctx, p); err != nil {
-				failed[p] = time.Now() // who searches is told of it
+			_, err := p.keys()
+			if err == nil {
+				err = ix.warmPartition(ctx, p)
+			}
+			if err != nil {
+				failed[p] = time.Now() // who searches or writes is told of it
 			}
 		}
 		select {
@@ -35,7 +40,7 @@ func (ix *Index) warm(ctx context.Context) {
 }
 
 func (ix *Index) warmPartition(ctx context.Context, p *partition) error {
-	v := &view{p: p, keeper: ix.keeper}
+	v := ix.view(p)
 	return v.guard(func() error {
 		if err := v.open(); err != nil {
 			return err

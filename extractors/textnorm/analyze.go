@@ -8,17 +8,18 @@ import (
 
 // Token is one unit of analysed text, as indexing, queries, NEAR and highlighting all see it.
 type Token struct {
-	Term   string // folded and stemmed word, or one Han character, or what Bigram and Sign say
+	Term   string // folded and stemmed word, or one Han character, or what Bigram, Sign and Joined say
 	Start  int    // bytes in the original text
 	End    int
-	Pos    int  // word position from 0, shared by a word and the Sign and Bigram that have it
+	Pos    int  // word position from 0, shared by a word and the Sign, Bigram and Joined that begin with it
 	Bigram bool // Term is two Han characters, or two words and the ampersand between them (Start..End covers both)
 	Sign   bool // Term is the word before with its sign: c++, opec+, c#, .net (Start..End covers both)
+	Joined bool // Term is words that a sign sets apart as they are also written: wifi of Wi-Fi, us of U.S. (Start..End covers all)
 }
 
 // Beside reports whether the token is one more at the position of the word
 // before it. The others are the text's words, each once.
-func (t Token) Beside() bool { return t.Bigram || t.Sign }
+func (t Token) Beside() bool { return t.Bigram || t.Sign || t.Joined }
 
 // IsBigram reports whether a token with this term is a bigram, and so covers two
 // positions.
@@ -43,7 +44,8 @@ type analyzer struct {
 
 var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
 
-// Analyze appends the tokens of text to dst, in order of Pos (word, sign, bigram).
+// Analyze appends the tokens of text to dst, in order of Pos (word, sign, bigram
+// or joined).
 //
 // A word is one token, folded and stemmed: English for Latin letters, Russian
 // for Cyrillic ones, words with other letters or digits as they are. Digits and
@@ -61,6 +63,10 @@ var analyzers = sync.Pool{New: func() any { return new(analyzer) }}
 // where one + or # joins two words (a+b, page#part). Two words with an ampersand
 // between them, spaces or not, are one token more as well, a bigram: at, t and
 // at&t.
+//
+// Some of what is set apart is as often written as one word. Its words are found,
+// and so is that one (see joined): Wi-Fi and wifi, COVID-19 and COVID19, U.S. and
+// US, O'Neill and ONeill, 3,5 and 3.5.
 //
 // Scripts without spaces, and Hangul, whose particles are written on to the
 // noun, are taken apart: each character is a token at its own position, and with
@@ -104,6 +110,10 @@ func Analyze(dst []Token, text string) []Token {
 			if s, e := at.source(int(w.Start), int(to)); len(both) <= maxTerm {
 				dst = append(dst, Token{Term: both, Start: s, End: e, Pos: pos, Bigram: true})
 			}
+		}
+		if term, to := a.joined(&at, i, next); term != "" {
+			s, e := at.source(int(w.Start), to)
+			dst = append(dst, Token{Term: term, Start: s, End: e, Pos: pos, Joined: true})
 		}
 		pos++
 		i = next
@@ -173,6 +183,94 @@ func (at *walker) ampersand(i int) bool {
 	}
 	return false
 }
+
+// joined is the term of the words from the i-th on written as one, and where they
+// end in the folded text; empty: they are not. The i-th word ends before the
+// next-th. It is
+//
+//   - two words of one script with a hyphen between them and none beside, or a
+//     word and a number of up to three digits: e-mail, Нью-Йорк, МиГ-29; not
+//     2015-16, state-of-the-art;
+//   - capitals with a point behind each, but perhaps the last: U.S.A., the
+//     initials of J.K. Rowling; not e.g., С.-Петербург;
+//   - an O, an apostrophe and three Latin letters or more: O'Neill;
+//   - a number, a comma and one or two digits, not among more of the kind: 3,5
+//     is then 3.5.
+func (a *analyzer) joined(at *walker, i, next int) (term string, to int) {
+	words := at.f.Words
+	if next == len(words) || next != i+1 || words[next].Start != words[i].End+1 {
+		return "", 0
+	}
+	w, v := words[i], words[next]
+	first, second := at.text[w.Start:w.End], at.text[v.Start:v.End]
+	class, behind := w.Class&Bounded, v.Class&Bounded
+	sep, ok := at.text[w.End], false
+	switch sep {
+	case '.':
+		return a.acronym(at, i)
+	case '-':
+		ok = (class == Latin || class == Cyrillic) && len(first)+len(second) <= maxJoined &&
+			(behind == class || behind == Digit && len(second) <= 3)
+	case '\'':
+		ok = first == "o" && behind == Latin && len(second) >= 3
+	case ',':
+		ok = class == Digit && behind == Digit && len(second) <= 2
+	}
+	if !ok || at.goesOn(i, sep, -1) || sep != '\'' && at.goesOn(next, sep, 1) || sep == ',' && at.goesOn(next, '.', 1) {
+		return "", 0
+	}
+	if sep == ',' {
+		return first + "." + second, int(v.End)
+	}
+	return cut(a.stems.stem(first+second, class|behind)), int(v.End)
+}
+
+// maxJoined is the longest word, in bytes, that is joined at a hyphen: what is
+// longer is hardly ever written as one.
+const maxJoined = 24
+
+// goesOn reports whether one more word stands right before (by -1) or behind (by
+// 1) the i-th with the sign between them.
+func (at *walker) goesOn(i int, sign byte, by int) bool {
+	words := at.f.Words
+	j := i + by
+	if j < 0 || j == len(words) {
+		return false
+	}
+	left, right := words[min(i, j)], words[max(i, j)]
+	return right.Start == left.End+1 && at.text[left.End] == sign
+}
+
+// acronym is joined for letters with points.
+func (a *analyzer) acronym(at *walker, i int) (term string, to int) {
+	words := at.f.Words
+	if at.goesOn(i, '.', -1) {
+		return "", 0
+	}
+	class := words[i].Class & Bounded
+	letters := make([]byte, 0, 16)
+	j := i
+	for {
+		w := words[j]
+		r, n := utf8.DecodeRuneInString(at.text[w.Start:w.End])
+		if class != Latin && class != Cyrillic || w.Class&Bounded != class || n != int(w.End-w.Start) || !w.AllUpper() {
+			break
+		}
+		letters = utf8.AppendRune(letters, r)
+		to = int(w.End)
+		j++
+		if j == len(words) || !at.goesOn(j, '.', -1) {
+			break
+		}
+	}
+	if n := j - i; n < 2 || n > maxAcronym {
+		return "", 0
+	}
+	return a.stems.stem(string(letters), class), to
+}
+
+// maxAcronym is the most letters of an acronym with points.
+const maxAcronym = 6
 
 // walker leads from the folded text to the original, forward only.
 type walker struct {

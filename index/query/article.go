@@ -74,7 +74,7 @@ func (f *field) folded() []form {
 	f.folding.Do(func() {
 		f.forms = make([]form, 0, len(f.toks))
 		for i, t := range f.toks {
-			if !t.Bigram {
+			if !t.Bigram && !t.Joined {
 				f.forms = append(f.forms, form{textnorm.Fold(f.text[t.Start:t.End]), int32(i)})
 			}
 		}

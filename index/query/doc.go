@@ -33,7 +33,10 @@
 // has a position, and there both its unigram and the bigram it begins. A word
 // with a sign that makes it another name (C++, C#, OPEC+, .NET) is there without
 // and with it: the word finds both, the word with its sign that only. Two words
-// with an ampersand between them (AT&T) are a bigram, too.
+// with an ampersand between them (AT&T) are a bigram, too. Words that a hyphen, an
+// apostrophe, points or a comma set apart are there joined, too, where they are as
+// often written so (wifi of Wi-Fi, us of U.S., see textnorm), at the position of
+// the first of them.
 //
 //   - [Term] matches a token with that term. One Han character is its unigram,
 //     two are their bigram.
@@ -42,12 +45,15 @@
 //     bigrams; where another word follows it within the phrase, the unigram of
 //     its last character stands between, so that positions stay successive.
 //     So it is with words joined by ampersands.
-//     A bare word of several tokens (wi-fi) is a phrase, too.
+//     A bare word of several tokens (wi/fi) is a phrase, too. Where it is one that
+//     is also written joined it is that or the joined word: Wi-Fi is "Wi-Fi" OR
+//     WiFi, and U.S. is "U.S." OR =US, lest it be the word us. Beside NEAR only
+//     what needs no capitals counts.
 //   - [Near] matches where each part has an occurrence, all in one field, no
 //     two beginning at the same position, and the one that begins last begins
 //     at most N positions after the end of the one that begins first. Order
 //     does not count. A Han character counts as a word.
-//   - [Prefix] matches a token that is not a bigram and whose folded form, not
+//   - [Prefix] matches a token that is no bigram nor joined and whose folded form, not
 //     its stem, begins with the prefix: textnorm.Fold(text[Start:End]).
 //   - [Exact] matches where its terms stand as a phrase and the field's own
 //     bytes, from the first token's start to the last one's end, are those of

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -140,7 +141,45 @@ func (p *parser) leaf(field string, t token, pos int) (Node, error) {
 	if n == nil {
 		return nil, p.errorf(t.pos, "found no letters or digits in %s; expected a word", shown(t.text))
 	}
-	return n, p.checkTerms(n)
+	if err := p.checkTerms(n); err != nil {
+		return nil, err
+	}
+	if also := joinedLeaf(n, t.text); also != nil && t.kind == tokWord && p.leaves < MaxLeaves && p.depth < MaxDepth-1 {
+		p.leaves++
+		return &Or{piece, []Node{n, also}}, nil
+	}
+	return n, nil
+}
+
+// joinedLeaf is the other way to write a bare word that n was made of: WiFi for
+// Wi-Fi, =US for U.S.; nil: there is none.
+func joinedLeaf(n Node, text string) Node {
+	phrase, ok := n.(*Phrase)
+	if !ok {
+		return nil
+	}
+	toks := textnorm.Analyze(nil, text)
+	i := slices.IndexFunc(toks, func(t textnorm.Token) bool { return t.Joined })
+	if start, end := extent(toks); i < 0 || toks[i].Start != start || toks[i].End != end {
+		return nil
+	}
+	other := strings.Map(func(r rune) rune {
+		if r == ',' {
+			return '.'
+		}
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, text[toks[i].Start:toks[i].End])
+	words := textnorm.Analyze(nil, other)
+	if len(words) != 1 || words[0].Term != toks[i].Term {
+		return nil
+	}
+	if strings.Contains(text, ".") {
+		return &Exact{Piece: phrase.Piece, Field: phrase.Field, Text: other, Terms: []string{words[0].Term}}
+	}
+	return &Term{Piece: phrase.Piece, Field: phrase.Field, Term: words[0].Term, Text: other}
 }
 
 func (p *parser) checkTerms(n Node) error {
@@ -173,6 +212,7 @@ func wordLeaf(piece Piece, field, text string) Node {
 // text does: at each position the longest. A word at the end that the bigram
 // before it has already is left out.
 func phraseTerms(toks []textnorm.Token) []string {
+	toks = slices.DeleteFunc(toks, func(t textnorm.Token) bool { return t.Joined })
 	var terms []string
 	for i, t := range toks {
 		switch {

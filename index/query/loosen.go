@@ -31,10 +31,15 @@ func (q *Query) Loosen() (text string, ok bool) {
 		return "", false
 	}
 	all := append([]Node{&Or{Nodes: words}}, rest...)
-	if len(all) == 1 {
-		return (&Query{Root: all[0]}).String(), true
+	loose := &Query{Root: all[0]}
+	if len(all) > 1 {
+		loose.Root = &And{Nodes: all}
 	}
-	return (&Query{Root: &And{Nodes: all}}).String(), true
+	text = loose.String()
+	if text == q.String() {
+		return "", false
+	}
+	return text, true
 }
 
 // pieces is the bigrams of a bare run of Han characters, else the phrase itself.

@@ -20,6 +20,9 @@ func TestLoosen(t *testing.T) {
 		{"huawei lang:ru", ""},
 		{"-a -b", ""},
 		{"*", ""},
+		{"Wi-Fi", ""},
+		{"a OR b", ""},
+		{"Wi-Fi router", `"Wi-Fi" OR WiFi OR router`},
 	} {
 		q, err := Parse(tt.q, testNow)
 		if err != nil {

@@ -62,6 +62,29 @@ func AreNear(parts [][]Place, n int) bool {
 	return found
 }
 
+// AreNearPair is [AreNear] of two parts by the positions of their first words,
+// in order; in each part the last word stands lastA or lastB behind the first.
+func AreNearPair(a, b []int, lastA, lastB, n int) bool {
+	return followsAt(a, b, lastA+n) || followsAt(b, a, lastB+n)
+}
+
+// followsAt says whether a position of b is behind one of a and at most n away.
+func followsAt(a, b []int, n int) bool {
+	j := 0
+	for _, pos := range a {
+		for j < len(b) && b[j] <= pos {
+			j++
+		}
+		if j == len(b) {
+			return false
+		}
+		if b[j]-pos <= n {
+			return true
+		}
+	}
+	return false
+}
+
 // pairNear is AreNear of two parts, which most have.
 func pairNear(a, b []Place, n int) bool {
 	byFirst := func(x, y Place) int { return cmp.Compare(x.First, y.First) }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -193,6 +194,7 @@ func (p *parser) near() (Node, error) {
 	if p.tok.kind == tokNear {
 		return nil, p.errorf(p.tok.pos, "found a second NEAR; expected two sides only: for more words write \"a b c\"~%d", op.n)
 	}
+	left, right = withoutGuess(left), withoutGuess(right)
 	parts := []Node{left, right}
 	field, ok := partField(left)
 	if !ok {
@@ -204,6 +206,23 @@ func (p *parser) near() (Node, error) {
 		return nil, p.errorf(right.At().Pos, "the two sides of NEAR are in different fields; expected one field for both: title:(a NEAR/5 b)")
 	}
 	return &Near{Piece: p.around(parts), Field: field, Parts: parts, N: op.n}, nil
+}
+
+// withoutGuess is a part of a Near without the forms that were not asked for (see
+// joinedLeaf): only articles tell where those stand.
+func withoutGuess(n Node) Node {
+	or, ok := n.(*Or)
+	if !ok {
+		return n
+	}
+	kept := slices.DeleteFunc(slices.Clone(or.Nodes), func(m Node) bool {
+		e, ok := m.(*Exact)
+		return ok && !strings.Contains(e.Raw, "=")
+	})
+	if len(kept) == 1 {
+		return kept[0]
+	}
+	return &Or{or.Piece, kept}
 }
 
 // partField is the field of a part of a Near; not ok: it can't be one.

@@ -59,7 +59,14 @@ func TestParse(t *testing.T) {
 		{`"AND"`, &Term{Term: "and", Text: "AND"}},
 		{"Chips", &Term{Term: "chip", Text: "Chips"}},
 		{"санкциями", &Term{Term: "санкц", Text: "санкциями"}},
-		{"wi-fi", &Phrase{Terms: []string{"wi", "fi"}, Text: "wi-fi"}},
+		{"Wi-Fi", &Or{Nodes: []Node{&Phrase{Terms: []string{"wi", "fi"}, Text: "Wi-Fi"}, &Term{Term: "wifi", Text: "WiFi"}}}},
+		{`"wi-fi"`, &Phrase{Terms: []string{"wi", "fi"}, Text: "wi-fi"}},
+		{"title:U.S.", &Or{Nodes: []Node{&Phrase{Field: "title", Terms: []string{"u", "s"}, Text: "U.S."}, &Exact{Field: "title", Terms: []string{"us"}, Text: "US"}}}},
+		{"U.S. NEAR/3 a", &Near{Parts: []Node{&Phrase{Terms: []string{"u", "s"}, Text: "U.S."}, &Term{Term: "a", Text: "a"}}, N: 3}},
+		{"a-b NEAR/3 c", &Near{Parts: []Node{&Or{Nodes: []Node{&Phrase{Terms: []string{"a", "b"}, Text: "a-b"}, &Term{Term: "ab", Text: "ab"}}}, &Term{Term: "c", Text: "c"}}, N: 3}},
+		{"3,5", &Or{Nodes: []Node{&Phrase{Terms: []string{"3", "5"}, Text: "3,5"}, &Term{Term: "3.5", Text: "3.5"}}}},
+		{"u.s.", &Phrase{Terms: []string{"u", "s"}, Text: "u.s."}},
+		{"С.-Петербург", &Phrase{Terms: []string{"с", "петербург"}, Text: "С.-Петербург"}},
 		{`"world internet"`, &Phrase{Terms: []string{"world", "internet"}, Text: "world internet"}},
 		{`“world internet”`, &Phrase{Terms: []string{"world", "internet"}, Text: "world internet"}},
 		{`«мир труд»`, &Phrase{Terms: []string{"мир", "труд"}, Text: "мир труд"}},
@@ -258,7 +265,7 @@ func randomQuery(r *rand.Rand, depth int) string {
 	pick := func(ss ...string) string { return ss[r.IntN(len(ss))] }
 	if depth <= 0 || r.IntN(3) == 0 {
 		w := func() string {
-			return pick("huawei", "Huawei", "chip", "chips", "华", "华为", "公司", "华为公司", "санкции", "мир", "wi-fi", "5", "P50", "x1")
+			return pick("huawei", "Huawei", "chip", "chips", "华", "华为", "公司", "华为公司", "санкции", "мир", "wi-fi", "U.S.", "5", "3,5", "P50", "x1")
 		}
 		switch r.IntN(14) {
 		case 0:
@@ -314,7 +321,7 @@ func FuzzParse(f *testing.F) {
 	for range 60 {
 		f.Add(randomQuery(r, 3))
 	}
-	for _, q := range []string{`a "b c`, `“a” «b» 「c」`, `title:(a -b NEAR/3 c*)`, `="x \" y"~2`, "a－b’s it's C++ #tag @x ½ Ⅻ ﬁ*", "site:[::1]:80 last:9y -=a", `"\\" a`, "NEAR/1", "ß* İ* ǅ*", "AND*", "٣* a:b:c*"} {
+	for _, q := range []string{`a "b c`, `“a” «b» 「c」`, `title:(a -b NEAR/3 c*)`, `="x \" y"~2`, "a－b’s it's C++ #tag @x ½ Ⅻ ﬁ*", "site:[::1]:80 last:9y -=a", "U.S. U.S.A NEAR/3 (O'Neill OR 3,5) -(e-mail)", `(U.S. OR =US) NEAR/2 A.B.`, `"\\" a`, "NEAR/1", "ß* İ* ǅ*", "AND*", "٣* a:b:c*"} {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
