@@ -225,7 +225,8 @@ func TestOpenTwice(t *testing.T) {
 var kills = flag.Int("kills", 4, "how often TestKill kills the writer")
 
 // A process killed at any moment of writing, merging, sealing, reindexing,
-// mending, of retention and of writing a snapshot loses nothing that was acknowledged, and what was not comes again.
+// mending, of retention and of writing a snapshot loses nothing that was
+// acknowledged, and what was not comes again.
 // Between two lives a partition is damaged at times, in a way that leaves its
 // articles readable: they must come back, over however many lives.
 func TestKill(t *testing.T) {
@@ -249,7 +250,11 @@ func TestKill(t *testing.T) {
 		// seals what is there.
 		left := min(rng.IntN(9), max((len(stream)-acked)/3-8, 0), max(len(stream)/3 / *kills, 1))
 		waited := left > 0
-		for lines := bufio.NewScanner(out); left > 0 && lines.Scan(); {
+		lines := bufio.NewScanner(out)
+		listen := func() bool {
+			if !lines.Scan() {
+				return false
+			}
 			var n int
 			if strings.HasPrefix(lines.Text(), "error:") {
 				t.Error(lines.Text())
@@ -260,6 +265,9 @@ func TestKill(t *testing.T) {
 			if _, err := fmt.Sscanf(lines.Text(), "set back to %d.", &n); err == nil {
 				acked = n // as a consumer is: what follows is handed in again
 			}
+			return true
+		}
+		for left > 0 && listen() {
 		}
 		if left > 0 {
 			t.Error("the child ended by itself")
@@ -270,6 +278,8 @@ func TestKill(t *testing.T) {
 		}
 		time.Sleep(time.Duration(rng.IntN(most)) * time.Millisecond)
 		cmd.Process.Kill()
+		for listen() { // what it said until then counts
+		}
 		cmd.Wait()
 		if rng.IntN(6) == 0 {
 			damages += readableDamage(t, rng, dir)
@@ -286,7 +296,7 @@ func TestKill(t *testing.T) {
 			continue
 		}
 		if _, err := ix.ByKey(context.Background(), s.Value.Key); err != nil {
-			t.Errorf("acknowledged message %d: %v", s.Seq, err)
+			t.Errorf("acknowledged message %d, article %s: %v", s.Seq, s.Value.ID, err)
 		}
 	}
 	from := int(ix.From())
@@ -305,8 +315,13 @@ func TestKill(t *testing.T) {
 	checkAll(t, ix, wanted)
 	put(t, ix, stream) // and once more from the beginning
 	checkAll(t, ix, wanted)
-	if left, _ := filepath.Glob(filepath.Join(dir, "*"+droppedSuffix)); len(left) > 0 {
-		t.Errorf("left: %v", left)
+	if err := ix.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, pattern := range []string{"*" + droppedSuffix, movePrefix + "*"} {
+		if left, _ := filepath.Glob(filepath.Join(dir, pattern)); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
 }
 
@@ -373,6 +388,7 @@ func readableDamage(t *testing.T, rng *rand.Rand, dir string) int {
 	if err := os.Truncate(filepath.Join(part, filepath.FromSlash(what)), int64(rng.IntN(40))); err != nil {
 		return 0 // it has none
 	}
+	t.Logf("%s of %s is cut off", what, filepath.Base(part))
 	return 1
 }
 

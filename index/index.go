@@ -128,6 +128,7 @@ type Index struct {
 
 	commit   *committer
 	recovery *recovery
+	moves    *moves
 	floor    atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
@@ -188,12 +189,18 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err := errors.Join(dropPinned(cfg.Dir), removeDropped(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
+	if ix.moves, err = loadMoves(cfg.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.closePartitions())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
 	if ix.keeping.on() {
 		if _, err := ix.setPresent(ctx); err != nil {
 			log.Error("until retention runs, what comes again is kept", "err", err)
 		}
+	}
+	if err := ix.undoMoves(ctx, ix.putBack); err != nil {
+		log.Error("articles that were moved are put back later", "err", err)
 	}
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
