@@ -173,6 +173,51 @@ func TestReplayIsRemembered(t *testing.T) {
 	replay(t, dir, stream, func(from uint64) error { return expect(from > 0, "want a replay") })
 }
 
+// What the stream has no more is lost, and told of as that; it is not waited for.
+func TestStreamIsExhausted(t *testing.T) {
+	dir := t.TempDir()
+	stream := messages(30)
+	ix := openTest(t, dir)
+	ix.From()
+	put(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, month)); err != nil {
+		t.Fatal(err)
+	}
+	partial := func() bool { return len(find(t, ix, pipeline.SearchRequest{}).Warnings) > 0 }
+	for life := range 2 {
+		ix = openTest(t, dir)
+		whole(t, ix)
+		lacks := ix.Lacks()
+		if (lacks != 0) != (life == 0) || partial() != (life == 0) {
+			t.Errorf("in life %d: lacks %d, partial %v", life, lacks, partial())
+		}
+		ix.Exhausted(lacks) // before it was asked, this says nothing
+		if life == 0 && ix.Lacks() == 0 {
+			t.Error("exhausted, though nobody has asked From")
+		}
+		if from := ix.From(); (from != 0) != (life == 0) {
+			t.Errorf("in life %d: From() = %d", life, from)
+		}
+		ix.Exhausted(lacks + 1) // of another asking
+		if (ix.Lacks() != 0) != (life == 0) {
+			t.Error("what is asked for since is forgotten")
+		}
+		ix.Exhausted(lacks)
+		if ix.Lacks() != 0 || partial() {
+			t.Errorf("still waited for: partial %v", partial())
+		}
+		if rs := ix.Stats().Recoveries; len(rs) != 1 || rs[0].Lost == 0 {
+			t.Errorf("recoveries %+v, want one with a loss", rs)
+		}
+		if err := ix.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A partition rolled back to before writes that were out of order lacks more
 // than what follows its own sequence.
 func TestMarkMissing(t *testing.T) {

@@ -288,6 +288,15 @@ func (ix *Index) From() uint64 { return ix.commit.from() }
 // run again, for which it asks From.
 func (ix *Index) Behind() <-chan struct{} { return ix.commit.behind }
 
+// Lacks is not 0 while articles are asked for again that have not come.
+func (ix *Index) Lacks() uint64 { return ix.commit.wants() }
+
+// Exhausted says that the stream has handed in all it has from where From said,
+// and that this is durable: what Lacks told of is not waited for any longer. Where
+// something is lost then, Recoveries tell; searches are whole again, as far as
+// they can be.
+func (ix *Index) Exhausted(lacks uint64) { ix.commit.exhausted(lacks) }
+
 // Close waits until all writes are durable and acknowledged, then closes the
 // partitions. Writes that can't become durable are told so.
 func (ix *Index) Close() error {
