@@ -150,7 +150,14 @@ func (c *checkpoint) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, checkpointFile+".*")
+	return writeDurable(filepath.Join(dir, checkpointFile), data)
+}
+
+// writeDurable makes or replaces a file, so that after a crash the old or the new
+// one is there, and the new one once it has returned.
+func writeDurable(file string, data []byte) error {
+	dir := filepath.Dir(file)
+	tmp, err := os.CreateTemp(dir, filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
@@ -162,7 +169,7 @@ func (c *checkpoint) write(dir string) error {
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), filepath.Join(dir, checkpointFile)); err != nil {
+	if err := os.Rename(tmp.Name(), file); err != nil {
 		return err
 	}
 	return syncDir(dir)

@@ -24,6 +24,7 @@ type committer struct {
 	waiters []*waiter
 	touched map[*partition]bool // with writes that became durable
 	asked   bool                // From was
+	asking  uint64              // counts what is to be asked for
 	dirty   bool                // the checkpoint file is behind cp
 
 	behind chan struct{} // something is to be asked for that From has not told
@@ -38,7 +39,7 @@ type waiter struct {
 }
 
 func newCommitter(log *slog.Logger, dir string, cp *checkpoint, m *metrics) *committer {
-	return &committer{log: log, dir: dir, cp: cp, metrics: m, wake: make(chan struct{}, 1), touched: make(map[*partition]bool), behind: make(chan struct{}, 1)}
+	return &committer{log: log, dir: dir, cp: cp, metrics: m, wake: make(chan struct{}, 1), touched: make(map[*partition]bool), asking: 1, behind: make(chan struct{}, 1)}
 }
 
 // compare takes the partition as it is now for what is durable of it, and
@@ -84,16 +85,15 @@ func (c *committer) ask(p *partition, from uint64) {
 		c.cp.Replay = from
 	}
 	c.asked = false // what was handed in since it was asked may be what is lost
+	c.asking++
 	if c.cp.Lacking == nil {
 		c.cp.Lacking = make(map[string]uint64)
 	}
 	c.cp.Lacking[p.name] = c.highest()
 	c.dirty = true
-	if !c.asked {
-		select {
-		case c.behind <- struct{}{}:
-		default:
-		}
+	select {
+	case c.behind <- struct{}{}:
+	default:
 	}
 }
 
@@ -148,6 +148,26 @@ func (c *committer) from() uint64 {
 	default:
 	}
 	return c.cp.Replay
+}
+
+// wants is the number of what was asked for last, and has not come; 0: nothing.
+func (c *committer) wants() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cp.Replay == 0 && len(c.cp.Lacking) == 0 {
+		return 0
+	}
+	return c.asking
+}
+
+// exhausted says that of what was asked for nothing more will come.
+func (c *committer) exhausted(asking uint64) {
+	c.mu.Lock()
+	if c.asked && c.asking == asking {
+		c.cp.Replay, c.cp.Lacking, c.dirty = 0, nil, true
+	}
+	c.mu.Unlock()
+	c.kick()
 }
 
 // seq is the highest sequence that is durable.

@@ -173,6 +173,51 @@ func TestReplayIsRemembered(t *testing.T) {
 	replay(t, dir, stream, func(from uint64) error { return expect(from > 0, "want a replay") })
 }
 
+// What the stream has no more is lost, and told of as that; it is not waited for.
+func TestStreamIsExhausted(t *testing.T) {
+	dir := t.TempDir()
+	stream := messages(30)
+	ix := openTest(t, dir)
+	ix.From()
+	put(t, ix, stream)
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, month)); err != nil {
+		t.Fatal(err)
+	}
+	partial := func() bool { return len(find(t, ix, pipeline.SearchRequest{}).Warnings) > 0 }
+	for life := range 2 {
+		ix = openTest(t, dir)
+		whole(t, ix)
+		lacks := ix.Lacks()
+		if (lacks != 0) != (life == 0) || partial() != (life == 0) {
+			t.Errorf("in life %d: lacks %d, partial %v", life, lacks, partial())
+		}
+		ix.Exhausted(lacks) // before it was asked, this says nothing
+		if life == 0 && ix.Lacks() == 0 {
+			t.Error("exhausted, though nobody has asked From")
+		}
+		if from := ix.From(); (from != 0) != (life == 0) {
+			t.Errorf("in life %d: From() = %d", life, from)
+		}
+		ix.Exhausted(lacks + 1) // of another asking
+		if (ix.Lacks() != 0) != (life == 0) {
+			t.Error("what is asked for since is forgotten")
+		}
+		ix.Exhausted(lacks)
+		if ix.Lacks() != 0 || partial() {
+			t.Errorf("still waited for: partial %v", partial())
+		}
+		if rs := ix.Stats().Recoveries; len(rs) != 1 || rs[0].Lost == 0 {
+			t.Errorf("recoveries %+v, want one with a loss", rs)
+		}
+		if err := ix.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A partition rolled back to before writes that were out of order lacks more
 // than what follows its own sequence.
 func TestMarkMissing(t *testing.T) {
@@ -225,7 +270,8 @@ func TestOpenTwice(t *testing.T) {
 var kills = flag.Int("kills", 4, "how often TestKill kills the writer")
 
 // A process killed at any moment of writing, merging, sealing, reindexing,
-// mending, of retention and of writing a snapshot loses nothing that was acknowledged, and what was not comes again.
+// mending, of retention and of writing a snapshot loses nothing that was
+// acknowledged, and what was not comes again.
 // Between two lives a partition is damaged at times, in a way that leaves its
 // articles readable: they must come back, over however many lives.
 func TestKill(t *testing.T) {
@@ -249,7 +295,11 @@ func TestKill(t *testing.T) {
 		// seals what is there.
 		left := min(rng.IntN(9), max((len(stream)-acked)/3-8, 0), max(len(stream)/3 / *kills, 1))
 		waited := left > 0
-		for lines := bufio.NewScanner(out); left > 0 && lines.Scan(); {
+		lines := bufio.NewScanner(out)
+		listen := func() bool {
+			if !lines.Scan() {
+				return false
+			}
 			var n int
 			if strings.HasPrefix(lines.Text(), "error:") {
 				t.Error(lines.Text())
@@ -260,6 +310,9 @@ func TestKill(t *testing.T) {
 			if _, err := fmt.Sscanf(lines.Text(), "set back to %d.", &n); err == nil {
 				acked = n // as a consumer is: what follows is handed in again
 			}
+			return true
+		}
+		for left > 0 && listen() {
 		}
 		if left > 0 {
 			t.Error("the child ended by itself")
@@ -270,6 +323,8 @@ func TestKill(t *testing.T) {
 		}
 		time.Sleep(time.Duration(rng.IntN(most)) * time.Millisecond)
 		cmd.Process.Kill()
+		for listen() { // what it said until then counts
+		}
 		cmd.Wait()
 		if rng.IntN(6) == 0 {
 			damages += readableDamage(t, rng, dir)
@@ -286,7 +341,7 @@ func TestKill(t *testing.T) {
 			continue
 		}
 		if _, err := ix.ByKey(context.Background(), s.Value.Key); err != nil {
-			t.Errorf("acknowledged message %d: %v", s.Seq, err)
+			t.Errorf("acknowledged message %d, article %s: %v", s.Seq, s.Value.ID, err)
 		}
 	}
 	from := int(ix.From())
@@ -305,8 +360,13 @@ func TestKill(t *testing.T) {
 	checkAll(t, ix, wanted)
 	put(t, ix, stream) // and once more from the beginning
 	checkAll(t, ix, wanted)
-	if left, _ := filepath.Glob(filepath.Join(dir, "*"+droppedSuffix)); len(left) > 0 {
-		t.Errorf("left: %v", left)
+	if err := ix.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, pattern := range []string{"*" + droppedSuffix, movePrefix + "*"} {
+		if left, _ := filepath.Glob(filepath.Join(dir, pattern)); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
 }
 
@@ -373,6 +433,7 @@ func readableDamage(t *testing.T, rng *rand.Rand, dir string) int {
 	if err := os.Truncate(filepath.Join(part, filepath.FromSlash(what)), int64(rng.IntN(40))); err != nil {
 		return 0 // it has none
 	}
+	t.Logf("%s of %s is cut off", what, filepath.Base(part))
 	return 1
 }
 

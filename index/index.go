@@ -133,6 +133,7 @@ type Index struct {
 
 	commit   *committer
 	recovery *recovery
+	moves    *moves
 	floor    atomic.Pointer[func(context.Context) (uint64, error)] // see SetFloor
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
@@ -193,12 +194,18 @@ func open(log *slog.Logger, reg prometheus.Registerer, cfg Config, now func() ti
 	if err := errors.Join(dropPinned(cfg.Dir), removeDropped(cfg.Dir), cp.write(cfg.Dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("index: checkpoint: %w", err), ix.closePartitions())
 	}
+	if ix.moves, err = loadMoves(cfg.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("index: %w", err), ix.closePartitions())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
 	if ix.keeping.on() {
 		if _, err := ix.setPresent(ctx); err != nil {
 			log.Error("until retention runs, what comes again is kept", "err", err)
 		}
+	}
+	if err := ix.undoMoves(ctx, ix.putBack); err != nil {
+		log.Error("articles that were moved are put back later", "err", err)
 	}
 	ix.wg.Go(func() { ix.commit.run(ctx) })
 	ix.wg.Go(func() { ix.watch(ctx) })
@@ -285,6 +292,15 @@ func (ix *Index) From() uint64 { return ix.commit.from() }
 // as when a damage is found while it runs: the consumer should be stopped, and
 // run again, for which it asks From.
 func (ix *Index) Behind() <-chan struct{} { return ix.commit.behind }
+
+// Lacks is not 0 while articles are asked for again that have not come.
+func (ix *Index) Lacks() uint64 { return ix.commit.wants() }
+
+// Exhausted says that the stream has handed in all it has from where From said,
+// and that this is durable: what Lacks told of is not waited for any longer. Where
+// something is lost then, Recoveries tell; searches are whole again, as far as
+// they can be.
+func (ix *Index) Exhausted(lacks uint64) { ix.commit.exhausted(lacks) }
 
 // Close waits until all writes are durable and acknowledged, then closes the
 // partitions. Writes that can't become durable are told so.

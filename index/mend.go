@@ -76,9 +76,15 @@ func (ix *Index) adopt(ctx context.Context, p *partition) error {
 var errMending = errors.New("index: a damaged partition is being made anew")
 
 // recover reads the documents of damaged partitions into the index, one
-// partition after the other, until ctx is done.
+// partition after the other, and puts back what was on its way between two, until
+// ctx is done.
 func (ix *Index) recover(ctx context.Context) {
 	for {
+		wait := time.Hour
+		if err := ix.undoMoves(ctx, ix.restore); err != nil && ctx.Err() == nil {
+			wait = fullWait
+			ix.log.Error("articles that were moved can't be put back: tried again", "err", err)
+		}
 		d := ix.recovery.pending()
 		var err error
 		if d != nil {
@@ -87,7 +93,6 @@ func (ix *Index) recover(ctx context.Context) {
 		if err == nil && d != nil {
 			continue
 		}
-		wait := time.Hour
 		if err != nil && ctx.Err() == nil {
 			wait = fullWait
 			ix.log.Error("damaged partition can't be read: tried again", "partition", d.Partition, "aside", d.Folder, "err", err)
@@ -95,6 +100,7 @@ func (ix *Index) recover(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-ix.moves.wake:
 		case <-ix.recovery.wake:
 		case <-time.After(wait):
 		}
@@ -231,6 +237,7 @@ func (ix *Index) removeOlderOf(ctx context.Context, p *partition, keys []string,
 		return err
 	}
 	plan := make(map[*partition]*change)
+	needs := make(map[*partition]uint64)
 	for _, places := range found {
 		best := slices.MaxFunc(places, func(a, b place) int {
 			switch {
@@ -245,6 +252,7 @@ func (ix *Index) removeOlderOf(ctx context.Context, p *partition, keys []string,
 			if pl == best {
 				continue
 			}
+			needs[best.partition] = best.partition.written() // which may not be durable yet
 			c := plan[pl.partition]
 			if c == nil {
 				seq := pl.partition.seq() // it is no message
@@ -259,8 +267,7 @@ func (ix *Index) removeOlderOf(ctx context.Context, p *partition, keys []string,
 		done <- nil
 		return nil
 	}
-	needs := make(map[*partition]uint64)
-	if err := ix.applyAll(plan, needs); err != nil {
+	if err := ix.applyMoving(plan, needs); err != nil {
 		return err
 	}
 	ix.commit.add(needs, 0, func(err error) { done <- err })
@@ -288,22 +295,10 @@ func (p *partition) allKeys() (keys []string, err error) {
 // restore writes articles that were in the index before, and waits while
 // writing is put off.
 func (ix *Index) restore(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) error {
-	ins, err := ix.newest(batch)
-	if err != nil {
-		return err
-	}
-	for i := range ins {
-		ins[i].salvaged = true
-	}
 	for {
-		ix.writing.Lock()
-		needs, err := ix.writeNewest(ctx, ins)
-		ix.writing.Unlock()
+		err := ix.putBack(ctx, batch, done)
 		var later *pipeline.LaterError
 		if !errors.As(err, &later) {
-			if err == nil {
-				ix.commit.add(needs, 0, done)
-			}
 			return err
 		}
 		select {
@@ -312,6 +307,24 @@ func (ix *Index) restore(ctx context.Context, batch []pipeline.Stored[pipeline.A
 		case <-time.After(watchInterval):
 		}
 	}
+}
+
+// putBack writes articles that were in the index before.
+func (ix *Index) putBack(ctx context.Context, batch []pipeline.Stored[pipeline.Article], done func(error)) error {
+	ins, err := ix.newest(batch)
+	if err != nil {
+		return err
+	}
+	for i := range ins {
+		ins[i].salvaged = true
+	}
+	ix.writing.Lock()
+	needs, err := ix.writeNewest(ctx, ins)
+	ix.writing.Unlock()
+	if err == nil {
+		ix.commit.add(needs, 0, done)
+	}
+	return err
 }
 
 // mend renews a partition in which damage was found while it is open: it goes on

@@ -82,7 +82,7 @@ func (ix *Index) writeNewest(ctx context.Context, ins []incoming) (map[*partitio
 	if err := ix.analyse(plan); err != nil {
 		return nil, err
 	}
-	if err := ix.applyAll(plan, needs); err != nil {
+	if err := ix.applyMoving(plan, needs); err != nil {
 		return nil, err
 	}
 	for p, c := range plan {

@@ -92,6 +92,10 @@ type BatchConsumer struct {
 	// consumer is set back to it: an index restored from an old copy asks for
 	// what it lacks.
 	From func() uint64
+
+	// Begun, if set, is called once when the consumer stands where From said,
+	// before the first Write.
+	Begun func()
 }
 
 // A Log reads what streams hold, without consuming it.

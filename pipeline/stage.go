@@ -83,6 +83,7 @@ type Sink[In any] struct {
 	Pending   int
 	Exclusive bool          // see Consumer
 	From      func() uint64 // see BatchConsumer.From
+	Begun     func()        // see BatchConsumer.Begun
 	// Write must call done exactly once: when the batch is durable, or with
 	// the error that kept it from becoming so. See BatchConsumer.Write.
 	Write func(ctx context.Context, batch []Stored[In], done func(error))
@@ -107,6 +108,7 @@ func (s Sink[In]) Run(ctx context.Context, b Bus) error {
 		Pending:   s.Pending,
 		Exclusive: s.Exclusive,
 		From:      s.From,
+		Begun:     s.Begun,
 		Decode:    func(d Delivery) (any, error) { return s.In.Decode(d) },
 		Write: func(ctx context.Context, ds []Delivery, done func(error)) {
 			batch := make([]Stored[In], len(ds))

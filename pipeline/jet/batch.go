@@ -23,6 +23,9 @@ func (n *Node) ConsumeBatch(ctx context.Context, c pipeline.BatchConsumer) error
 		s.leave()
 		return unlessDone(ctx, err)
 	}
+	if c.Begun != nil {
+		c.Begun()
+	}
 	s.start()
 	b := &batcher{stage: s, c: c, wake: make(chan struct{}, 1)}
 	b.run()

@@ -76,11 +76,22 @@ func TestSetBackIsNoCrash(t *testing.T) {
 		var mu sync.Mutex
 		got := make(map[uint64]bool)
 		run := c
+		begun := false // no race: before the first Write
 		run.From = func() uint64 { return from }
+		run.Begun = func() {
+			info, err := n.Progress(t.Context(), c.Stream, c.Name)
+			if err != nil || from > 0 && info.Pending != 20 {
+				t.Errorf("begun with %d pending, %v", info.Pending, err)
+			}
+			begun = true
+		}
 		run.Write = func(_ context.Context, ds []pipeline.Delivery, done func(error)) {
 			mu.Lock()
 			got[ds[0].Seq] = true
 			mu.Unlock()
+			if !begun {
+				t.Error("a write before it has begun")
+			}
 			if settle(ds[0].Seq) {
 				done(nil)
 				return

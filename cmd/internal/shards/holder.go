@@ -246,6 +246,8 @@ func (r *replica) feed(ctx context.Context) error {
 		running, stop := context.WithCancel(ctx)
 		asked := make(chan struct{})
 		sink.From = sync.OnceValue(func() uint64 { defer close(asked); return ix.From() })
+		var exhausting sync.WaitGroup
+		sink.Begun = func() { exhausting.Go(func() { r.exhaust(running, ix) }) }
 		go func() {
 			defer stop()
 			select {
@@ -260,12 +262,37 @@ func (r *replica) feed(ctx context.Context) error {
 		}()
 		err := sink.Run(running, r.h.node)
 		stop()
+		exhausting.Wait()
 		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// exhaust tells the copy when the stream has nothing more of what it asked for
+// again: some of that may be older than what the stream holds.
+func (r *replica) exhaust(ctx context.Context, ix *index.Index) {
+	t := time.NewTicker(exhaustEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		asking := ix.Lacks()
+		if asking == 0 {
+			continue
+		}
+		p, err := r.h.node.Progress(ctx, pipeline.StreamArticles, r.consumer())
+		if err == nil && p.Pending == 0 && p.InFlight == 0 {
+			ix.Exhausted(asking)
+		}
+	}
+}
+
+const exhaustEvery = 2 * time.Second
 
 func (r *replica) consumer() string { return consumer(r.h.opts.Shards, r.shard, r.h.opts.Replica) }
 

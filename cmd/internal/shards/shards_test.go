@@ -480,6 +480,48 @@ func TestBootstrapFromTheStream(t *testing.T) {
 	})
 }
 
+// What a partition lacks and the stream has no more is not waited for: it is told
+// of as lost, and searches are not called partial for ever.
+func TestStreamIsExhausted(t *testing.T) {
+	t.Parallel()
+	n, dir := openNode(t), t.TempDir()
+	publish(t, n, 1, 20)
+	h, stop := hold(t, n, "a", dir, 1)
+	eventually(t, "all is settled", func() bool {
+		seq, err := h.replica(0).settled(t.Context())
+		return err == nil && seq == 20
+	})
+	stop()
+	parts, err := filepath.Glob(filepath.Join(dir, "2015-12"))
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("partitions %v, %v", parts, err)
+	}
+	if err := os.RemoveAll(parts[0]); err != nil {
+		t.Fatal(err)
+	}
+	h, stop = hold(t, openNode(t), "a", dir, 1) // whose stream is empty
+	ix := h.Index(0)
+	partial := func() bool {
+		res, err := ix.Search(t.Context(), pipeline.SearchRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(res.Warnings) > 0
+	}
+	if ix.Lacks() == 0 || !partial() {
+		t.Fatal("that the partition is gone is not noticed")
+	}
+	eventually(t, "it is not waited for", func() bool { return ix.Lacks() == 0 && !partial() })
+	if rs := ix.Stats().Recoveries; len(rs) != 1 || rs[0].Lost != 20 {
+		t.Errorf("recoveries %+v, want one of 20 lost", rs)
+	}
+	stop()
+	h, _ = hold(t, openNode(t), "a", dir, 1)
+	if from := h.Index(0).From(); from != 0 {
+		t.Errorf("From() = %d after it, want 0", from)
+	}
+}
+
 // A chunk can be asked for again; a session that is not known is an error.
 func TestChunks(t *testing.T) {
 	n := openNode(t)
