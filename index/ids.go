@@ -32,22 +32,30 @@ func (ix *Index) IDs(ctx context.Context, req pipeline.IDsRequest) (pipeline.IDs
 
 func (r *run) ids(ctx context.Context, limit int) (pipeline.IDsResult, error) {
 	res := pipeline.IDsResult{IDs: []string{}}
+	err := r.listed(ctx, limit, func(h hit) { res.IDs = append(res.IDs, h.id) })
+	res.Total = r.res.Total
+	return res, err
+}
+
+// listed calls fn with so many of the articles that may match, newest first.
+func (r *run) listed(ctx context.Context, limit int, fn func(hit)) error {
 	if r.ix.isClosed() {
-		return res, ErrClosed
+		return ErrClosed
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.ix.cfg.Timeout)
 	defer cancel()
 	defer r.close()
 	if err := r.find(ctx); err != nil {
-		return res, err
+		return err
 	}
-	res.Total = r.res.Total
+	n := 0
 	err := r.walk(ctx, r.after, limit, func(h hit) (bool, error) {
-		res.IDs = append(res.IDs, h.id)
-		return len(res.IDs) < limit, nil
+		fn(h)
+		n++
+		return n < limit, nil
 	})
 	if err == nil && r.partial {
 		err = fmt.Errorf("index: not all partitions answer: %s", strings.Join(r.res.Warnings, "; "))
 	}
-	return res, err
+	return err
 }

@@ -111,9 +111,10 @@ type keepRule struct {
 	match *query.Query // nil: all
 	text  string
 	keep  Age
-	// find is a query for the articles that the rule decides on, perhaps among
-	// others.
+	// find is a query for the articles that the rule decides on; among others,
+	// where more is set.
 	find string
+	more bool
 }
 
 // newKeeping says what is wrong with the settings, by their names.
@@ -161,7 +162,7 @@ func newKeeping(r Retention, now time.Time) (*keeping, error) {
 			before += " -(" + kr.text + ")"
 		}
 		if _, err := query.Parse(kr.find, now); err != nil {
-			kr.find = kr.text // too much for one query: articles of rules before are among those found
+			kr.find, kr.more = kr.text, true // too much for one query: articles of rules before are among those found
 		}
 		k.least = min(k.least, time.Duration(rule.Keep))
 		most = max(most, time.Duration(rule.Keep))

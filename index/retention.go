@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/newswatch/newswatch/pipeline"
@@ -147,10 +148,20 @@ func (ix *Index) setRetains(on bool) {
 	ix.retains = on
 }
 
+// A retaining is one run, which a dry one goes through like any other.
+type retaining struct {
+	ix      *Index
+	rep     *pipeline.RetentionReport
+	bytes   map[string]int64 // of the partitions, when it began: what is deleted of one takes room until it is merged
+	deleted map[string]int   // articles that went, or would go, of partitions that stay
+	gone    map[string]bool  // partitions that went, or would
+}
+
 func (ix *Index) retain(ctx context.Context, rep *pipeline.RetentionReport) error {
-	parts := ix.list()
-	for _, p := range parts {
-		rep.Total += diskUse(p.path)
+	r := &retaining{ix: ix, rep: rep, bytes: make(map[string]int64), deleted: make(map[string]int), gone: make(map[string]bool)}
+	for _, p := range ix.list() {
+		r.bytes[p.name] = diskUse(p.path)
+		rep.Total += r.bytes[p.name]
 	}
 	if !ix.keeping.on() {
 		return nil
@@ -159,21 +170,28 @@ func (ix *Index) retain(ctx context.Context, rep *pipeline.RetentionReport) erro
 	if rep.Now, err = ix.setPresent(ctx); err != nil {
 		return err
 	}
-	gone := make(map[string]bool) // partitions that are, or would be
 	if !rep.Now.IsZero() {
-		if err := ix.retainByAge(ctx, rep, gone); err != nil {
+		if err := r.byAge(ctx); err != nil {
 			return err
 		}
 		for i := range ix.keeping.rules {
-			if err := ix.retainByRule(ctx, rep, i, gone); err != nil {
+			if err := r.byRule(ctx, i); err != nil {
 				return err
 			}
 		}
-		if err := ix.dropEmpty(ctx, rep, gone); err != nil {
+		if err := r.dropEmpty(ctx); err != nil {
 			return err
 		}
 	}
-	return ix.retainBySize(ctx, rep, gone)
+	return r.bySize(ctx)
+}
+
+// left is how many articles of the partition are left, or would be.
+func (r *retaining) left(p *partition) int {
+	if r.rep.DryRun {
+		return p.documents() - r.deleted[p.name]
+	}
+	return p.documents()
 }
 
 // Why a partition is removed whole.
@@ -184,39 +202,39 @@ const (
 )
 
 // remove removes a partition whole, or notes that it would be.
-func (ix *Index) remove(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool, p *partition, why, floor string) error {
-	r := pipeline.RetentionPartition{Name: p.name, Articles: p.documents(), Bytes: diskUse(p.path), Why: why}
-	if !rep.DryRun {
-		err := ix.drop(ctx, p, why == whyEmpty, floor)
+func (r *retaining) remove(ctx context.Context, p *partition, why, floor string) error {
+	gone := pipeline.RetentionPartition{Name: p.name, Articles: r.left(p), Bytes: r.bytes[p.name], Why: why}
+	if !r.rep.DryRun {
+		err := r.ix.drop(ctx, p, why == whyEmpty, floor)
 		if errors.Is(err, errChanged) {
 			return nil // not empty any more
 		}
 		if err != nil {
 			return fmt.Errorf("remove partition %s: %w", p.name, err)
 		}
-		ix.metrics.retired.Add(float64(r.Articles))
-		ix.log.Info("partition removed", "partition", p.name, "articles", r.Articles, "bytes", r.Bytes, "why", why)
+		r.ix.metrics.retired.Add(float64(gone.Articles))
+		r.ix.log.Info("partition removed", "partition", p.name, "articles", gone.Articles, "bytes", gone.Bytes, "why", why)
 	}
-	gone[p.name] = true
-	rep.Partitions = append(rep.Partitions, r)
-	rep.Articles += r.Articles
-	rep.Bytes += r.Bytes
+	r.gone[p.name] = true
+	r.rep.Partitions = append(r.rep.Partitions, gone)
+	r.rep.Articles += gone.Articles
+	r.rep.Bytes += gone.Bytes
 	return nil
 }
 
-// retainByAge removes the partitions all of whose articles are past the age that
-// no rule goes beyond.
-func (ix *Index) retainByAge(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool) error {
-	if ix.keeping.most == time.Duration(forever) {
+// byAge removes the partitions all of whose articles are past the age that no
+// rule goes beyond.
+func (r *retaining) byAge(ctx context.Context) error {
+	if r.ix.keeping.most == time.Duration(forever) {
 		return nil
 	}
-	for _, p := range ix.list() {
-		end, err := period(ix.cfg.Partition).end(p.name)
+	for _, p := range r.ix.list() {
+		end, err := period(r.ix.cfg.Partition).end(p.name)
 		if err != nil {
 			return err
 		}
-		if rep.Now.Sub(end) > ix.keeping.most {
-			if err := ix.remove(ctx, rep, gone, p, whyAge, ""); err != nil {
+		if r.rep.Now.Sub(end) > r.ix.keeping.most {
+			if err := r.remove(ctx, p, whyAge, ""); err != nil {
 				return err
 			}
 		}
@@ -224,69 +242,100 @@ func (ix *Index) retainByAge(ctx context.Context, rep *pipeline.RetentionReport,
 	return nil
 }
 
-// retainByRule deletes the articles of one rule from partitions that stay.
-func (ix *Index) retainByRule(ctx context.Context, rep *pipeline.RetentionReport, i int, gone map[string]bool) error {
-	rule := ix.keeping.rules[i]
+// byRule deletes the articles of one rule from partitions that stay.
+func (r *retaining) byRule(ctx context.Context, i int) error {
+	rule := r.ix.keeping.rules[i]
 	done := pipeline.RetentionRule{Match: rule.text, Keep: rule.keep.String()}
 	defer func() {
-		rep.Rules = append(rep.Rules, done)
-		rep.Articles += done.Articles
+		r.rep.Rules = append(r.rep.Rules, done)
+		r.rep.Articles += done.Articles
 	}()
 	if rule.keep == forever {
 		return nil
 	}
 	// The id of an article that is just not too old, and has the least key.
-	after := rep.Now.Add(-time.Duration(rule.keep)).UTC().Format("20060102150405") + "-0000000000000000"
+	after := r.rep.Now.Add(-time.Duration(rule.keep)).UTC().Format("20060102150405") + "-0000000000000000"
 	for {
-		res, err := ix.IDs(ctx, pipeline.IDsRequest{Query: rule.find, After: after, Limit: retainPage})
+		page, err := r.ix.mayExpire(ctx, rule, after)
 		if err != nil {
 			return fmt.Errorf("rule %d: %w", i, err)
 		}
 		var old []string
-		for _, id := range res.IDs {
-			after = id
-			name, err := period(ix.cfg.Partition).name(id)
+		for _, c := range page {
+			after = c.id
+			expired, err := r.expired(ctx, c, i)
 			if err != nil {
-				return err
+				return fmt.Errorf("rule %d: %w", i, err)
 			}
-			if gone[name] {
-				continue
+			if expired {
+				old = append(old, c.id)
 			}
-			if !rep.DryRun {
-				a, err := ix.Article(ctx, id)
-				if errors.Is(err, pipeline.ErrNotFound) {
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("rule %d: %w", i, err)
-				}
-				if ix.keeping.expired(&a, rep.Now) != i {
-					continue
-				}
-			}
-			old = append(old, id)
 		}
-		if err := ix.forgetArticles(ctx, rep, &done, old); err != nil {
+		if err := r.forget(ctx, &done, old); err != nil {
 			return fmt.Errorf("rule %d: %w", i, err)
 		}
-		if len(res.IDs) < retainPage {
+		if len(page) < retainPage {
 			return nil
 		}
 	}
 }
 
-// forgetArticles deletes articles, newest first, a batch at a time.
-func (ix *Index) forgetArticles(ctx context.Context, rep *pipeline.RetentionReport, done *pipeline.RetentionRule, ids []string) error {
-	for len(ids) > 0 {
-		part := ids[:min(retainBatch, len(ids))]
-		ids = ids[len(part):]
-		if !rep.DryRun {
-			if err := ix.Delete(ctx, part); err != nil {
+// A candidate is an article that a rule may decide on; sure: it does.
+type candidate struct {
+	id   string
+	sure bool
+}
+
+// mayExpire is the next candidates of a rule, newest first.
+func (ix *Index) mayExpire(ctx context.Context, rule keepRule, after string) (page []candidate, err error) {
+	r, err := ix.newRun(pipeline.SearchRequest{Query: rule.find})
+	if err != nil {
+		return nil, err
+	}
+	r.after.id = after
+	err = r.listed(ctx, retainPage, func(h hit) {
+		page = append(page, candidate{h.id, !rule.more && h.s.sure.Contains(h.doc)})
+	})
+	if err != nil {
+		return nil, searchError(err, rule.find)
+	}
+	return page, nil
+}
+
+// expired says whether rule i has a candidate go. The article is asked before it
+// goes; where nothing does, only if the index can't tell without.
+func (r *retaining) expired(ctx context.Context, c candidate, i int) (bool, error) {
+	name, err := period(r.ix.cfg.Partition).name(c.id)
+	if err != nil || r.gone[name] {
+		return false, err
+	}
+	if r.rep.DryRun && c.sure {
+		return true, nil
+	}
+	a, err := r.ix.Article(ctx, c.id)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return false, nil // gone meanwhile
+	}
+	return err == nil && r.ix.keeping.expired(&a, r.rep.Now) == i, err
+}
+
+// forget deletes articles, newest first, a batch at a time.
+func (r *retaining) forget(ctx context.Context, done *pipeline.RetentionRule, ids []string) error {
+	for part := range slices.Chunk(ids, retainBatch) {
+		if !r.rep.DryRun {
+			if err := r.ix.Delete(ctx, part); err != nil {
 				return err
 			}
-			ix.metrics.retired.Add(float64(len(part)))
+			r.ix.metrics.retired.Add(float64(len(part)))
 		}
 		done.Articles += len(part)
+		for _, id := range part {
+			name, err := period(r.ix.cfg.Partition).name(id)
+			if err != nil {
+				return err
+			}
+			r.deleted[name]++
+		}
 		at, _, err := pipeline.ParseID(part[len(part)-1])
 		if err != nil {
 			return err
@@ -297,10 +346,11 @@ func (ix *Index) forgetArticles(ctx context.Context, rep *pipeline.RetentionRepo
 }
 
 // dropEmpty removes partitions that have nothing left, the newest apart.
-func (ix *Index) dropEmpty(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool) error {
-	for _, p := range ix.list()[min(1, len(ix.list())):] {
-		if !gone[p.name] && p.now().Gen > 0 && p.documents() == 0 && !ix.lacks(p) {
-			if err := ix.remove(ctx, rep, gone, p, whyEmpty, ""); err != nil {
+func (r *retaining) dropEmpty(ctx context.Context) error {
+	parts := r.ix.list()
+	for _, p := range parts[min(1, len(parts)):] {
+		if !r.gone[p.name] && p.now().Gen > 0 && r.left(p) == 0 && !r.ix.lacks(p) {
+			if err := r.remove(ctx, p, whyEmpty, ""); err != nil {
 				return err
 			}
 		}
@@ -316,31 +366,32 @@ func (ix *Index) lacks(p *partition) bool {
 	return ok
 }
 
-// retainBySize removes the oldest partitions while the index is too large, the
-// newest never.
-func (ix *Index) retainBySize(ctx context.Context, rep *pipeline.RetentionReport, gone map[string]bool) error {
-	if ix.keeping.maxSize == 0 {
+// bySize removes the oldest partitions while the index is too large, the newest
+// never.
+func (r *retaining) bySize(ctx context.Context) error {
+	most := r.ix.keeping.maxSize
+	if most == 0 {
 		return nil
 	}
 	var left []*partition // newest first
 	size := int64(0)
-	for _, p := range ix.list() {
-		if !gone[p.name] {
+	for _, p := range r.ix.list() {
+		if !r.gone[p.name] {
 			left = append(left, p)
-			size += diskUse(p.path)
+			size += r.bytes[p.name]
 		}
 	}
-	for size > ix.keeping.maxSize && len(left) > 1 {
+	for size > most && len(left) > 1 {
 		n := len(left) - 1
 		p := left[n]
 		left = left[:n]
-		size -= diskUse(p.path)
-		if err := ix.remove(ctx, rep, gone, p, whySize, left[n-1].name); err != nil {
+		size -= r.bytes[p.name]
+		if err := r.remove(ctx, p, whySize, left[n-1].name); err != nil {
 			return err
 		}
 	}
-	if size > ix.keeping.maxSize {
-		ix.log.Warn("the newest partition alone is larger than the index is to be", "bytes", size, "max_size", ix.keeping.maxSize)
+	if size > most && !r.rep.DryRun {
+		r.ix.log.Warn("the newest partition alone is larger than the index is to be", "bytes", size, "max_size", most)
 	}
 	return nil
 }

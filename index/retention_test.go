@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/newswatch/newswatch/pipeline"
@@ -203,7 +204,7 @@ func TestRetention(t *testing.T) {
 			}
 			rep := retain(t, ix, false)
 			check("after retention")
-			if rep.Articles != len(stream)-len(want) || dry.Articles < rep.Articles {
+			if rep.Articles != len(stream)-len(want) || dry.Articles != rep.Articles {
 				t.Errorf("%d articles removed, %d in the dry run, want %d", rep.Articles, dry.Articles, len(stream)-len(want))
 			}
 			if again := retain(t, ix, false); again.Articles != 0 {
@@ -232,6 +233,100 @@ func TestRetention(t *testing.T) {
 			check("sealed")
 		})
 	}
+}
+
+// A dry run tells just what a run does, by rules of any queries: what each
+// removes, which partitions go, and why.
+func TestRetentionDryRun(t *testing.T) {
+	for seed := range uint64(*seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 17))
+			stream := aged(rng, 200, when)
+			g := &generator{Rand: rng}
+			words := []string{"Apple", "apple", "pie", "rain", "Rains", "US", "us", "中国", "新闻网", "ёлка"}
+			for i := range stream {
+				var text strings.Builder
+				for range 3 + rng.IntN(8) {
+					text.WriteString(words[rng.IntN(len(words))] + " ")
+				}
+				stream[i].Value.Text = text.String()
+				g.articles = append(g.articles, stream[i].Value)
+			}
+			ix := openKeeping(t, t.TempDir(), when, Retention{})
+			ix.From()
+			put(t, ix, stream)
+			sealAll(t, ix) // and so each has its last size
+			var dry pipeline.RetentionReport
+			for range 20 {
+				r := anyRules(g)
+				var err error
+				if ix.keeping, err = newKeeping(r, when); err != nil {
+					t.Fatal(err)
+				}
+				dry = retain(t, ix, true)
+				if diff := cmp.Diff(byRules(t, ix, stream, dry), dry.Rules); diff != "" {
+					t.Errorf("rules %+v: (-want +got):\n%s", r, diff)
+				}
+			}
+			rep := retain(t, ix, false)
+			if diff := cmp.Diff(dry, rep, cmpopts.IgnoreFields(rep, "DryRun", "TookMS")); diff != "" {
+				t.Errorf("rules %+v: (-dry run, +run):\n%s", dry.Rules, diff)
+			}
+			if n := ix.Stats().Documents; n != len(stream)-dry.Articles {
+				t.Errorf("rules %+v: %d articles are left, want %d", dry.Rules, n, len(stream)-dry.Articles)
+			}
+			if again := retain(t, ix, true); again.Articles != 0 {
+				t.Errorf("rules %+v: a dry run after it tells of %d", dry.Rules, again.Articles)
+			}
+		})
+	}
+}
+
+// anyRules is rules of queries of any kind, but for times.
+func anyRules(g *generator) (r Retention) {
+	for range 1 + g.IntN(4) {
+		rule := Rule{Match: g.query(2), Keep: days(1 + g.IntN(500))}
+		if g.IntN(5) == 0 {
+			rule.Keep = forever
+		}
+		if _, err := newKeeping(Retention{Rules: []Rule{rule}}, when); err == nil {
+			r.Rules = append(r.Rules, rule)
+		}
+	}
+	if g.IntN(2) == 0 || len(r.Rules) == 0 {
+		r.Rules = append(r.Rules, Rule{Keep: days(20 + g.IntN(500))})
+	}
+	if g.IntN(3) == 0 {
+		r.MaxSize = Size(100_000 + g.IntN(1_000_000))
+	}
+	return r
+}
+
+// byRules is what each rule removes of the stream's articles, looked at one by
+// one, but for those that go with a whole partition for their age.
+func byRules(t *testing.T, ix *Index, stream []pipeline.Stored[pipeline.Article], rep pipeline.RetentionReport) []pipeline.RetentionRule {
+	t.Helper()
+	rules := []pipeline.RetentionRule{}
+	for _, r := range ix.keeping.rules {
+		rules = append(rules, pipeline.RetentionRule{Match: r.text, Keep: r.keep.String()})
+	}
+	for _, s := range stream {
+		a := s.Value
+		name, err := period(PartitionMonth).name(a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := ix.keeping.expired(&a, rep.Now)
+		if i < 0 || slices.ContainsFunc(rep.Partitions, func(p pipeline.RetentionPartition) bool { return p.Name == name && p.Why == whyAge }) {
+			continue
+		}
+		rules[i].Articles++
+		if at, _, _ := pipeline.ParseID(a.ID); rules[i].Oldest.IsZero() || at.Before(rules[i].Oldest) {
+			rules[i].Oldest = at
+		}
+	}
+	return rules
 }
 
 // Above its size the index loses its oldest months, and they don't come back,

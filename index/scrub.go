@@ -82,11 +82,13 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 	}
 }
 
-// checkStored sees that every article can be read and is what it should be.
+// checkStored sees that every article can be read and is what it should be, and
+// that no two documents of a segment are the same one.
 func (p *partition) checkStored(ctx context.Context, c *codec) error {
 	return p.snapshot(func(s *scorch.IndexSnapshot) error {
 		for _, seg := range s.Segments() {
 			deleted := seg.Deleted()
+			seen := make(map[uint64]bool, seg.Count())
 			for n := range seg.Count() {
 				if err := ctx.Err(); err != nil {
 					return err
@@ -94,9 +96,15 @@ func (p *partition) checkStored(ctx context.Context, c *codec) error {
 				if deleted != nil && deleted.Contains(uint32(n)) {
 					continue
 				}
-				if _, err := c.readStored(seg.Segment(), n); err != nil {
+				a, err := c.readStored(seg.Segment(), n)
+				if err != nil {
 					return fmt.Errorf("%w: %w", errDamage, err)
 				}
+				key := groupKey(a.article.ID)
+				if seen[key] {
+					return fmt.Errorf("%w: article %s is stored twice", errDamage, a.article.ID)
+				}
+				seen[key] = true
 				if n%100 == 99 { // a third of one processor
 					time.Sleep(5 * time.Millisecond)
 				}

@@ -93,7 +93,7 @@ func (r *run) show(hits []hit) {
 
 // shown is a hit as it is shown. It is known to match.
 func (r *run) shown(h hit) (*pipeline.Hit, error) {
-	d, err := r.load(h.s, h.doc)
+	d, err := r.load(h.s, h.doc, h.id)
 	if err != nil {
 		return nil, fmt.Errorf("article %s: %w", h.id, err)
 	}

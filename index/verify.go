@@ -96,8 +96,8 @@ type reading struct {
 	doc     *query.Doc
 }
 
-// load reads the article of a document.
-func (r *run) load(s *segment, doc uint32) (*reading, error) {
+// load reads the article of a document, which must be that with the id.
+func (r *run) load(s *segment, doc uint32, id string) (*reading, error) {
 	stored, err := s.stored(doc)
 	if err != nil {
 		return nil, err
@@ -106,8 +106,8 @@ func (r *run) load(s *segment, doc uint32) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id, err := s.id(doc); err != nil || a.ID != id {
-		return nil, errors.Join(err, fmt.Errorf("%w: article %s is stored for %s", errDamage, a.ID, id))
+	if a.ID != id {
+		return nil, fmt.Errorf("%w: article %s is stored for it", errDamage, a.ID)
 	}
 	d := &reading{article: a}
 	d.doc = query.NewDoc(&d.article)
@@ -118,9 +118,13 @@ func (r *run) load(s *segment, doc uint32) (*reading, error) {
 // can't be read doesn't.
 func (r *run) read(s *segment, doc uint32) (bool, error) {
 	ok := false
-	d, err := r.load(s, doc)
+	id, err := s.id(doc)
 	if err != nil {
-		r.unreadable(s.v, fmt.Errorf("document %d: %w", doc, err))
+		return false, err
+	}
+	d, err := r.load(s, doc, id)
+	if err != nil {
+		r.unreadable(s.v, fmt.Errorf("article %s: %w", id, err))
 	} else {
 		_, ok = r.query.Match(d.doc)
 	}

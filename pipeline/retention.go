@@ -11,7 +11,7 @@ type RetentionReport struct {
 
 	Partitions []RetentionPartition `json:"partitions"` // removed whole
 	Rules      []RetentionRule      `json:"rules"`      // what each removed from partitions that stay
-	Articles   int                  `json:"articles"`   // removed in all; of a dry run those of rules with =exact or NEAR may be fewer
+	Articles   int                  `json:"articles"`   // removed in all
 	Bytes      int64                `json:"bytes"`      // of the partitions removed whole
 	Total      int64                `json:"total"`      // bytes of the index before
 	MaxSize    int64                `json:"max_size,omitempty"`
