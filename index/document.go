@@ -177,13 +177,13 @@ func (w *documentWriter) text(field, text string) {
 			w.forms.Add(form)
 		}
 	}
-	words := w.words.Terms()
-	for n := range words {
-		w.places[n].term(&words[n])
+	words := inverted.Field{Named: field, Opts: textOptions, Length: lengthCode(length), Terms: w.words.Terms()}
+	for n := range words.Terms {
+		w.places[n].put(&words, &words.Terms[n])
 	}
-	w.add(field, textOptions, lengthCode(length), words)
-	w.add(field+charSuffix, textOptions, 1, w.chars.Terms())
-	w.add(field+formSuffix, textOptions, 1, w.forms.Terms())
+	w.add(words)
+	w.add(inverted.Field{Named: field + charSuffix, Opts: textOptions, Length: 1, Terms: w.chars.Terms()})
+	w.add(inverted.Field{Named: field + formSuffix, Opts: textOptions, Length: 1, Terms: w.forms.Terms()})
 }
 
 // values adds a field of values, in which how often each is there does not
@@ -200,12 +200,12 @@ func (w *documentWriter) values(field string, options bleveindex.FieldIndexingOp
 			terms[i].Freq = 1
 		}
 	}
-	w.add(field, options, 1, terms)
+	w.add(inverted.Field{Named: field, Opts: options, Length: 1, Terms: terms})
 }
 
-func (w *documentWriter) add(field string, options bleveindex.FieldIndexingOptions, length int, terms []inverted.Term) {
-	if len(terms) > 0 {
-		w.doc.Add(inverted.Field{Named: field, Opts: options, Length: length, Terms: terms})
+func (w *documentWriter) add(f inverted.Field) {
+	if len(f.Terms) > 0 {
+		w.doc.Add(f)
 	}
 }
 

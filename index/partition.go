@@ -308,6 +308,9 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 		p.setBroken(fmt.Sprintf("write: %v", err))
 		return 0, fmt.Errorf("partition %s: write: %w", p.name, err)
 	}
+	for _, d := range c.put {
+		d.doc = nil // it is no longer needed, the article may be kept for long
+	}
 	docs, err := idx.DocCount()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -72,8 +72,8 @@ func appendValue(packed uint64, n int, v uint64) (uint64, int, bool) {
 	return 0, 0, false
 }
 
-// term puts them into a term.
-func (p *places) term(t *inverted.Term) {
+// put puts them into a term of the field.
+func (p *places) put(f *inverted.Field, t *inverted.Term) {
 	if p.long == nil {
 		t.Freq = p.packed
 		return
@@ -82,7 +82,8 @@ func (p *places) term(t *inverted.Term) {
 	for len(p.long) < manyPlaces[i] {
 		i--
 	}
-	t.Freq, t.Places = uint64(groupMore+i), p.long
+	f.Places = append(f.Places, p.long)
+	t.Freq, t.Places = uint64(groupMore+i), uint32(len(f.Places))
 }
 
 // unpackPlaces appends the positions, counted from 1, to dst.

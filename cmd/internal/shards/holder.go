@@ -239,6 +239,8 @@ func (r *replica) feed(ctx context.Context) error {
 		Name:      r.consumer(),
 		In:        pipeline.Articles,
 		Filter:    r.h.opts.Shards.Filter(r.shard),
+		MaxItems:  500, // what there is after a pause is cut by MaxBytes
+		MaxWait:   50 * time.Millisecond,
 		Exclusive: true,
 		Write:     ix.Write,
 	}

@@ -29,9 +29,10 @@ func (d *Document) Add(f Field) { d.fields = append(d.fields, f) }
 type Field struct {
 	Named  string
 	Opts   index.FieldIndexingOptions
-	Length int    // kept beside each frequency that is not 0
-	Terms  []Term // each once, in any order
-	Stored []byte // where Opts says so
+	Length int        // kept beside each frequency that is not 0
+	Terms  []Term     // each once, in any order
+	Places [][]uint64 // see Term
+	Stored []byte     // where Opts says so
 }
 
 // A Term is one of a field's terms.
@@ -39,11 +40,19 @@ type Term struct {
 	Text string
 	// Freq is how often it stands in the document's field; 0: that is not kept.
 	Freq uint64
-	// Places are the array positions of its one location; nil: it has none.
-	Places []uint64
+	// Places is one more than where in the field's Places the array positions of
+	// its one location are; 0: it has none.
+	Places uint32
 
-	hash   uint32
-	hashed bool
+	hash uint32 // 0: not known
+}
+
+// places are the term's array positions, or nil.
+func (f *Field) places(t *Term) []uint64 {
+	if t.Places == 0 {
+		return nil
+	}
+	return f.Places[t.Places-1]
 }
 
 // Document is what Bleve asks a document for. Its own builder finds the same in
@@ -83,8 +92,8 @@ func (f *Field) AnalyzedTokenFrequencies() index.TokenFrequencies {
 	for _, t := range f.Terms {
 		tf := new(index.TokenFreq)
 		tf.SetFrequency(int(t.Freq))
-		if t.Places != nil {
-			tf.Locations = []*index.TokenLocation{{ArrayPositions: t.Places}}
+		if places := f.places(&t); places != nil {
+			tf.Locations = []*index.TokenLocation{{ArrayPositions: places}}
 		}
 		m[t.Text] = tf
 	}

@@ -113,9 +113,12 @@ func randomDocs(rng *rand.Rand, n int) []*Document {
 				for j := range field.Terms {
 					field.Terms[j].Freq = rng.Uint64N(1<<rng.IntN(60) + 1)
 					if rng.IntN(50) == 0 {
+						var places []uint64
 						for range 1 + rng.IntN(30) {
-							field.Terms[j].Places = append(field.Terms[j].Places, rng.Uint64N(1<<rng.IntN(30)))
+							places = append(places, rng.Uint64N(1<<rng.IntN(30)))
 						}
+						field.Places = append(field.Places, places)
+						field.Terms[j].Places = uint32(len(field.Places))
 					}
 				}
 			}

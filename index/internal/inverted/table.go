@@ -100,7 +100,7 @@ func (c *Counter) Add(term string) (n int, isNew bool) {
 func (c *Counter) Terms() []Term {
 	terms := make([]Term, len(c.hashes))
 	for i, t := range c.table.terms {
-		terms[i] = Term{Text: t, hash: c.hashes[i], hashed: true}
+		terms[i] = Term{Text: t, hash: c.hashes[i]}
 	}
 	return terms
 }

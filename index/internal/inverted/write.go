@@ -221,8 +221,8 @@ func (w *writer) collect(f *field) error {
 	for in, df := range f.of {
 		for i := range df.Terms {
 			t := &df.Terms[i]
-			if !t.hashed {
-				t.hash, t.hashed = hashOf(t.Text), true
+			if t.hash == 0 {
+				t.hash = hashOf(t.Text)
 			}
 			n, isNew := w.table.number(t.Text, t.hash)
 			if isNew {
@@ -298,7 +298,7 @@ func (w *writer) writePostings(f *field, list []posting) (at uint64) {
 		t := &df.Terms[p.term]
 		b.at(df.doc)
 		bit := uint64(0)
-		if t.Places != nil {
+		if t.Places != 0 {
 			bit, places = 1, true
 		}
 		b.add(t.Freq<<1 | bit)
@@ -313,9 +313,9 @@ func (w *writer) writePostings(f *field, list []posting) (at uint64) {
 		b.start(w.docs, len(list))
 		for _, p := range list {
 			df := &f.of[p.in]
-			if t := &df.Terms[p.term]; t.Places != nil {
+			if places := df.places(&df.Terms[p.term]); places != nil {
 				b.at(df.doc)
-				b.location(f.number, t.Places)
+				b.location(f.number, places)
 			}
 		}
 		locations = uint64(len(w.out))
