@@ -24,6 +24,9 @@ import (
 // mapping, stay searchable as they are, and Reindex makes them anew.
 const mappingVersion = 4
 
+// mappingForms is the first mapping whose forms tell how words were written.
+const mappingForms = 4
+
 // Fields of a document that are not query's.
 const (
 	fieldHas       = "has"
@@ -34,7 +37,7 @@ const (
 	fieldArticle   = "article"
 	fieldVersion   = "version"
 
-	formSuffix = ".form" // of the field with a text's folded forms
+	formSuffix = ".form" // of the field with a text's folded forms, see forms.go
 	charSuffix = ".char" // of the field with its single Han characters
 )
 
@@ -136,21 +139,16 @@ func newDocument(a *pipeline.Article, v version, codec *codec) (doc *document.Do
 // are set apart, without places, and so are the words' forms.
 func addText(doc *document.Document, field, text string) {
 	var words []textnorm.Token
-	var chars, forms []string
-	for _, t := range textnorm.Analyze(nil, text) {
+	var chars []string
+	tokens := textnorm.Analyze(nil, text)
+	for _, t := range tokens {
 		if isChar(t.Term) {
 			chars = append(chars, t.Term)
-			continue
-		}
-		words = append(words, t)
-		if t.Bigram || t.Joined {
-			continue
-		}
-		// A prefix has two characters or more: one alone can't begin with it.
-		if form := textnorm.Fold(text[t.Start:t.End]); utf8.RuneCountInString(form) > 1 {
-			forms = append(forms, form)
+		} else {
+			words = append(words, t)
 		}
 	}
+	forms := formsOf(nil, text, tokens)
 	if len(words) > 0 {
 		doc.AddField(newTextField(field, words))
 	}
