@@ -45,7 +45,8 @@
 //
 //	title, body            words with positions, no doc values
 //	title.char, body.char  single Han characters; no positions
-//	title.form, body.form  the words' folded forms, for prefixes; no positions
+//	title.form, body.form  the words' folded forms and how they are written, for
+//	                       prefixes and =exact; no positions
 //	entity source site lang country tag kind story key author
 //	                       the values of query.Values, as they are
 //	has, is                "mention"; "copy"

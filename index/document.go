@@ -25,6 +25,9 @@ import (
 // mapping, stay searchable as they are, and Reindex makes them anew.
 const mappingVersion = 4
 
+// mappingForms is the first mapping whose forms tell how words were written.
+const mappingForms = 4
+
 // Fields of a document that are not query's.
 const (
 	fieldHas       = "has"
@@ -35,7 +38,7 @@ const (
 	fieldArticle   = "article"
 	fieldVersion   = "version"
 
-	formSuffix = ".form" // of the field with a text's folded forms
+	formSuffix = ".form" // of the field with a text's folded forms, see forms.go
 	charSuffix = ".char" // of the field with its single Han characters
 )
 
@@ -143,6 +146,7 @@ type documentWriter struct {
 	doc    *inverted.Document
 	tokens []textnorm.Token
 	places []places // of the words, by number
+	marked []string // forms
 
 	words, chars, forms inverted.Counter
 }
@@ -169,13 +173,10 @@ func (w *documentWriter) text(field, text string) {
 			w.places = append(w.places, places{})
 		}
 		w.places[n].add(t.Pos + 1)
-		if t.Bigram || t.Joined {
-			continue
-		}
-		// A prefix has two characters or more: one alone can't begin with it.
-		if form := textnorm.Fold(text[t.Start:t.End]); utf8.RuneCountInString(form) > 1 {
-			w.forms.Add(form)
-		}
+	}
+	w.marked = formsOf(w.marked[:0], text, w.tokens)
+	for _, form := range w.marked {
+		w.forms.Add(form)
 	}
 	words := inverted.Field{Named: field, Opts: textOptions, Length: lengthCode(length), Terms: w.words.Terms()}
 	for n := range words.Terms {

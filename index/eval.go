@@ -292,9 +292,7 @@ func (s *segment) inField(ctx context.Context, n query.Node, field string, withi
 	case *query.Phrase:
 		return s.phrase(ctx, field, n.Terms, within)
 	case *query.Exact:
-		// Postings don't know case.
-		b, err := s.phrase(ctx, field, n.Terms, within)
-		return bounds{empty, b.most}, err
+		return s.exact(ctx, n, field, within)
 	case *query.Near:
 		return s.near(ctx, n, field, within)
 	case *query.Or: // a part of a Near
@@ -309,6 +307,28 @@ func (s *segment) inField(ctx context.Context, n query.Node, field string, withi
 		return bounds{empty, union(sets)}, nil
 	}
 	return bounds{}, fmt.Errorf("index: unknown part %T", n)
+}
+
+// exact finds an exact form: a word by its form, of more words those that have
+// them all in a row.
+func (s *segment) exact(ctx context.Context, n *query.Exact, field string, within *roaring.Bitmap) (bounds, error) {
+	alone := false
+	if s.v.mapping >= mappingForms {
+		var forms []string
+		forms, alone = exactForms(n.Text)
+		for _, f := range forms {
+			b, err := s.docs(field+formSuffix, f)
+			if err != nil {
+				return bounds{}, err
+			}
+			within = roaring.And(within, b)
+		}
+	}
+	b, err := s.phrase(ctx, field, n.Terms, within)
+	if alone {
+		return b, err
+	}
+	return bounds{empty, b.most}, err
 }
 
 // word is the documents with a term of a text.
@@ -328,9 +348,13 @@ func (s *segment) prefix(field string, n *query.Prefix) (*roaring.Bitmap, error)
 		return b, nil
 	}
 	var sets []*roaring.Bitmap
-	err := s.terms(field+formSuffix, n.Prefix, endOf(n.Prefix), func(_ string, docs *roaring.Bitmap) error {
-		if len(sets) == maxForms {
-			return &errTooMany{n}
+	forms, last := 0, ""
+	err := s.terms(field+formSuffix, n.Prefix, endOf(n.Prefix), func(marked string, docs *roaring.Bitmap) error {
+		if form := plainForm(marked); form != last {
+			if forms++; forms > maxForms {
+				return &errTooMany{n}
+			}
+			last = form
 		}
 		sets = append(sets, docs)
 		return nil

@@ -30,7 +30,7 @@ type Config struct {
 	Partition string        `yaml:"partition"`  // week, month (default), quarter, year; fixed when the index is made
 	SealAfter time.Duration `yaml:"seal_after"` // how long after its time a partition is sealed; default 48h, negative: never
 	Timeout   time.Duration `yaml:"timeout"`    // longest a search may take; default 5s
-	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what positions can't tell (=exact, single Han characters in phrases); default 2000
+	Verify    int           `yaml:"verify"`     // most articles a search may read to verify what postings can't tell (=exact phrases, single Han characters in phrases); default 2000
 
 	// MinFree is the bytes of disk that stay free: below, nothing is written
 	// until there is room again, and searches go on. Default 512 MiB, or a

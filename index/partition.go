@@ -224,6 +224,13 @@ func (p *partition) now() state {
 	return p.state
 }
 
+// mapping is that of the partition's oldest documents.
+func (p *partition) mapping() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.made.Mapping
+}
+
 func (p *partition) isSealed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 // a time, inside of guard.
 type view struct {
 	p        *partition
+	mapping  int // of its oldest documents, at least
 	snapshot *scorch.IndexSnapshot
 	keeper   *keeper
 	placed   *keeper // of what is known of positions
@@ -52,6 +53,9 @@ func (ix *Index) view(p *partition) *view { return &view{p: p, keeper: ix.keeper
 
 // open takes the view of the partition as it is now.
 func (v *view) open() error {
+	// Before the snapshot: another index that takes the place of this one has newer
+	// documents.
+	v.mapping = v.p.mapping()
 	for v.snapshot == nil {
 		// There is none at the moment another index takes the place of this one.
 		var err error
