@@ -13,7 +13,7 @@ var monthNames = [12]string{
 	"february feb februar feber février févr fév febbraio febrero fevereiro fev februarie luty lutego lut únor února februari helmikuu helmikuuta şubat şub " +
 		"февраль февраля фев февр лютий лютого лют люты лютага февруари фебруар veljača veljače február φεβρουάριος φεβρουαρίου φεβ فبراير فيفري فوریه फरवरी फ़रवरी ফেব্রুয়ারি פברואר กุมภาพันธ์ vasario februāris februārī veebruar febrer ақпан fevral otsaila febreiro shkurt",
 	"march mar märz mrz maerz mars marzo março marco martie marzec marca březen března maart mrt maaliskuu maaliskuuta mart " +
-		"март марта мар березень березня бер сакавік сакавіка ožujak ožujka március marec μάρτιος μαρτίου μαρ مارس आذار मार्च মার্চ מרץ מרס มีนาคม kovo marts martā märts març наурыз martxoa",
+		"maret март марта мар березень березня бер сакавік сакавіка ožujak ožujka március marec μάρτιος μαρτίου μαρ مارس आذار मार्च মার্চ מרץ מרס มีนาคม kovo marts martā märts març наурыз martxoa",
 	"april apr avril avr aprile abril abr aprilie kwiecień kwietnia kwi duben dubna huhtikuu huhtikuuta nisan nis " +
 		"апрель апреля апр квітень квітня квіт красавік красавіка април travanj travnja április apríl apríla απρίλιος απριλίου απρ أبريل ابريل أفريل آوریل अप्रैल এপ্রিল אפריל เมษายน balandžio aprīlis aprīlī aprill сәуір aprel apirila prill",
 	"may mai mayo maggio mag maio maj maja květen května mei toukokuu toukokuuta mayıs " +
@@ -23,7 +23,7 @@ var monthNames = [12]string{
 	"july jul juli juil juillet luglio lug julio julho iulie iul lipiec lipca lip červenec července heinäkuu heinäkuuta temmuz tem " +
 		"июль июля июл липень липня лип ліпень ліпеня юли јул јули srpanj srpnja július júl júla ιούλιος ιουλίου ιουλ يوليو جويلية ژوئیه जुलाई জুলাই יולי กรกฎาคม liepos jūlijs jūlijā juuli juliol шілде iyul uztaila xullo korrik júlí",
 	"august aug août aout agosto ago aug august sierpień sierpnia sie srpen srpna augustus elokuu elokuuta ağustos ağu " +
-		"август августа авг серпень серпня серп сер жнівень жніўня kolovoz kolovoza augusztus augusta αύγουστος αυγούστου αυγ أغسطس اغسطس أوت اوت अगस्त আগস্ট אוגוסט สิงหาคม rugpjūčio augusts augustā agost тамыз avqust abuztua gusht ágúst augusti",
+		"agustus август августа авг серпень серпня серп сер жнівень жніўня kolovoz kolovoza augusztus augusta αύγουστος αυγούστου αυγ أغسطس اغسطس أوت اوت अगस्त আগস্ট אוגוסט สิงหาคม rugpjūčio augusts augustā agost тамыз avqust abuztua gusht ágúst augusti",
 	"september sep sept septembre settembre set septiembre setiembre setembro septembrie wrzesień września wrz září syyskuu syyskuuta eylül eyl " +
 		"сентябрь сентября сен сент вересень вересня вер верасень верасня септември септембар rujan rujna szeptember septembra σεπτέμβριος σεπτεμβρίου σεπ سبتمبر सितंबर सितम्बर সেপ্টেম্বর ספטמבר กันยายน rugsėjo septembris septembrī setembre қыркүйек sentyabr iraila setembro shtator",
 	"october oct oktober okt octobre ottobre ott octubre outubro out octombrie październik października paź říjen října lokakuu lokakuuta ekim eki " +

@@ -179,6 +179,9 @@ func (s *stripper) isDated(l string) bool {
 			continue
 		}
 		lower := strings.ToLower(part)
+		if dayWords[lower] {
+			continue
+		}
 		if slices.ContainsFunc(bywords, func(w string) bool { return strings.HasPrefix(lower, w) }) && len(splitNames(part, true)) > 0 && Weight(part) <= 60 {
 			continue
 		}

@@ -588,6 +588,7 @@ func (d *Document) Choose(skip func(i int) bool) (kept []bool, expected float64)
 		kept[i] = true
 	}
 	d.once(kept)
+	d.divide(kept)
 	return kept, expected
 }
 

@@ -1,6 +1,9 @@
 package content
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Some pages hold their article twice, the second time in one piece for machines.
 // A block of onceWords or more that another one equals is the same text again,
@@ -32,6 +35,7 @@ func (d *Document) once(kept []bool) {
 			long = append(long, i)
 		}
 	}
+	again := d.again(long)
 	same := make(map[uint64]int32, len(long))
 	for _, i := range long {
 		same[d.Blocks[i].digest]++
@@ -45,6 +49,9 @@ func (d *Document) once(kept []bool) {
 	})
 	own := make(map[uint64]int32)
 	for _, i := range long {
+		if again[d.place(i)] > 1 {
+			continue
+		}
 		clear(own)
 		all, elsewhere := 0, 0
 		d.eachSample(i, func(h uint64) { own[h]++ })
@@ -64,6 +71,59 @@ func (d *Document) once(kept []bool) {
 			}
 		}
 	}
+}
+
+// wholeShare is how much of what follows is repetition where a text stands on
+// the page twice.
+const wholeShare = .8
+
+// again counts the blocks that are equal and stand under the same parent, by
+// place. Where new matter stands between those that repeat it is the author who
+// says it again, as with the meals of a week; else nothing counts.
+func (d *Document) again(long []int) map[uint64]int {
+	places, seen := make(map[uint64]int), make(map[uint64]bool, len(long))
+	all, twice := 0, 0
+	for _, i := range long {
+		b := &d.Blocks[i]
+		places[d.place(i)]++
+		if seen[b.digest] {
+			twice += b.last - b.first
+		}
+		if twice > 0 {
+			all += b.last - b.first
+		}
+		seen[b.digest] = true
+	}
+	if float64(twice) >= wholeShare*float64(all) {
+		return nil
+	}
+	return places
+}
+
+// place names a block by its words and the box that it stands under.
+func (d *Document) place(i int) uint64 {
+	return (d.Blocks[i].digest ^ uint64(d.under(i))) * fnvPrime
+}
+
+// under is the box that a block's box stands in.
+func (d *Document) under(i int) int32 { return d.boxes[d.Blocks[i].box].parent }
+
+// divide keeps the lines of asterisks and the like that end a part of the text.
+func (d *Document) divide(kept []bool) {
+	for i := 1; i < len(kept); i++ {
+		b := &d.Blocks[i]
+		kept[i] = kept[i] || kept[i-1] && b.last == b.first && d.under(i) == d.under(i-1) && divides(d.text[b.start:b.end])
+	}
+}
+
+// divides says whether a line is drawn with characters.
+func divides(line []byte) bool {
+	for _, c := range line {
+		if !strings.ContainsRune("_*-=~# ", rune(c)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Document) eachSample(i int, f func(uint64)) {

@@ -22,6 +22,8 @@ func TestOnce(t *testing.T) {
 		{"all again in one block", p(one, two, three, one+" "+two+" "+three), []string{one, two, three}},
 		{"all again in one block before", p(one+" "+two+" "+three, one, two, three), []string{one, two, three}},
 		{"a sentence set large", p(one+" "+three, three, two), []string{one + " " + three, three, two}},
+		{"an author who says it again", p(one, two, one, three), []string{one, two, one, three}},
+		{"again in another place", p(one, two, three) + "<div>" + p(one) + "</div>", []string{one, two, three}},
 		{"a refrain", p("La la la.", one, "La la la.", two), []string{"La la la.", one, "La la la.", two}},
 	}
 	for _, tt := range tests {
@@ -46,5 +48,23 @@ func TestOnce(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestDivide(t *testing.T) {
+	const page = "<article><p>___</p><p>One.</p><p>* * *</p><p>Two.</p><p>___</p></article><div>---</div><p>|</p>"
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Read(root)
+	kept := make([]bool, len(d.Blocks))
+	for i := range kept {
+		kept[i] = d.Text(i) == "One." || d.Text(i) == "Two."
+	}
+	d.divide(kept)
+	want := "One.\n\n* * *\n\nTwo.\n\n___"
+	if diff := cmp.Diff(want, d.Join(func(i int) bool { return kept[i] })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
