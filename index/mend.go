@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/blevesearch/bleve/v2/index/scorch"
 	bleveindex "github.com/blevesearch/bleve_index_api"
 
 	"github.com/newswatch/newswatch/index/query"
@@ -114,7 +115,10 @@ const salvageBatch = 1 << 20 // bytes of text in one write
 func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	began := time.Now()
 	if d.Partition < ix.commit.dropped() { // retention has no use for it any more
-		return ix.recovery.set(d, func(d *damage) { d.State, d.Ended = RecoveryDone, ix.now().UTC() })
+		return ix.recovery.set(d, func(d *damage) { d.State, d.Ended, d.recount = RecoveryDone, ix.now().UTC(), false })
+	}
+	if d.State == RecoveryDone {
+		return ix.recount(ctx, d)
 	}
 	if p := ix.partition(d.Partition); p == nil {
 		ix.writing.Lock()
@@ -125,10 +129,10 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 		}
 	}
 	var (
-		batch []pipeline.Stored[pipeline.Article]
-		bytes int
-		seen  = make(map[string]bool)
-		under <-chan error // the write on its way
+		batch  []pipeline.Stored[pipeline.Article]
+		bytes  int
+		newest = make(map[string]version) // of what was read, by key
+		under  <-chan error               // the write on its way
 	)
 	wait := func() error {
 		if under == nil {
@@ -154,14 +158,26 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 		return nil
 	}
 	w := openWreck(filepath.Join(ix.cfg.Dir, d.Folder))
+	// First the versions alone: an older state that is written on the way to the
+	// newest would stay where retention wants the newest no more.
 	s, err := w.salvage(ctx, ix.codec, func(a storedArticle) error {
-		seen[a.article.ID] = true
-		batch = append(batch, pipeline.Stored[pipeline.Article]{Value: a.article, Seq: a.version.seq})
-		if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 1000 {
-			return nil
+		if was, ok := newest[a.article.Key]; !ok || was.less(a.version) {
+			newest[a.article.Key] = a.version
 		}
-		return flush()
+		return nil
 	})
+	if err == nil {
+		s, err = w.salvage(ctx, ix.codec, func(a storedArticle) error {
+			if newest[a.article.Key] != a.version {
+				return nil
+			}
+			batch = append(batch, pipeline.Stored[pipeline.Article]{Value: a.article, Seq: a.version.seq})
+			if bytes += len(a.article.Text); bytes < salvageBatch && len(batch) < 1000 {
+				return nil
+			}
+			return flush()
+		})
+	}
 	if err == nil {
 		err = flush()
 	}
@@ -179,18 +195,70 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	}
 	err = ix.recovery.set(d, func(d *damage) {
 		d.State, d.Error, d.Ended, d.Unread, d.Missing = RecoveryDone, "", ix.now().UTC(), s.Lost, nil
+		if len(w.snapshots) > 0 { // else there may be some that were deleted, and not expected
+			d.Unwanted = len(d.unwanted)
+		}
+		d.unwanted = nil
 		for _, id := range s.ids {
-			if !seen[id] && len(d.Missing) < maxMissing {
+			_, key, err := pipeline.ParseID(id)
+			if _, ok := newest[key]; err == nil && !ok && len(d.Missing) < maxMissing {
 				d.Missing = append(d.Missing, id)
 			}
 		}
 		slices.Sort(d.Missing)
 		d.Missing = slices.Compact(d.Missing)
 	})
+	if err == nil && d.recount {
+		if err = ix.recount(ctx, d); err == nil {
+			err = ix.recovery.set(d, func(d *damage) { d.Own = max(d.Own, min(d.Back, len(newest))) })
+		}
+	}
 	ix.metrics.recovered.Add(float64(d.Own))
 	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
 		"recovered", d.Own, "unreadable", s.Lost, "lost", d.Lost, "took", time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// recount counts what a killed process wrote and did not live to count. What has
+// come since in a newer state is not known to have been there: rather too little
+// is counted than a loss hidden.
+func (ix *Index) recount(ctx context.Context, d *damage) error {
+	there := 0
+	if p := ix.partition(d.Partition); p != nil {
+		var err error
+		if there, err = p.countUpTo(ctx, d.UpTo); err != nil {
+			return err
+		}
+	}
+	return ix.recovery.set(d, func(d *damage) { d.Back, d.recount = max(d.Back, there-d.Had), false })
+}
+
+// countUpTo is how many documents are of messages up to a sequence.
+func (p *partition) countUpTo(ctx context.Context, seq uint64) (n int, err error) {
+	err = p.snapshot(func(s *scorch.IndexSnapshot) error {
+		for _, seg := range s.Segments() {
+			deleted := seg.Deleted()
+			for i := range seg.Segment().Count() {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if deleted != nil && deleted.Contains(uint32(i)) {
+					continue
+				}
+				err := seg.Segment().VisitStoredFields(i, func(field string, _ byte, value []byte, _ []uint64) bool {
+					if field == fieldVersion && decodeVersion(value).seq <= seq {
+						n++
+					}
+					return field != fieldVersion
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // removeOlder removes what came back with a partition that was damaged, or the

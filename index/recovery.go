@@ -23,6 +23,7 @@ type Recovery struct {
 	Own       int       `json:"own"`                // articles recovered from its own documents
 	Stream    int       `json:"stream"`             // articles that came again from the stream
 	Unread    int       `json:"unreadable"`         // documents that can't be read any more; of the articles an older state may be there
+	Unwanted  int       `json:"unwanted,omitempty"` // articles that were read and that retention wants no more
 	AskedFrom uint64    `json:"asked_from"`         // sequence from which the stream was asked; 0: nothing was missing
 	Lost      int       `json:"lost"`               // articles that are known to have been there and are not; falls while the stream brings them
 	LostFrom  string    `json:"lost_from,omitempty"`
@@ -45,8 +46,12 @@ type damage struct {
 	Back    int      `json:"back"`              // articles that were gone and are there again
 	Missing []string `json:"missing,omitempty"` // ids of such documents, as far as known, in order
 
-	own     map[string]bool // ids of articles recovered from its own documents
-	inPlace bool            // the partition is being renewed, and its folder still in its place
+	own      map[string]bool // ids of articles recovered from its own documents
+	unwanted map[string]bool // ids of those that retention wants no more
+	inPlace  bool            // the partition is being renewed, and its folder still in its place
+	// recount says that articles may be there which no one counted: the process
+	// was killed after it wrote them.
+	recount bool
 }
 
 const (
@@ -87,6 +92,7 @@ func (r *recovery) load(p period) error {
 			d.Found, _ = time.Parse(asideForm, at)
 		}
 		d.Folder = e.Name()
+		d.recount = d.State == RecoveryRunning || d.Lost > 0
 		r.add(d)
 	}
 	return nil
@@ -167,12 +173,13 @@ func (r *recovery) set(d *damage, do func(d *damage)) error {
 	return d.write(r.dir)
 }
 
-// pending is the oldest damage whose documents are still to be read; nil: none.
+// pending is the oldest damage whose documents are still to be read, or whose
+// articles are to be counted; nil: none.
 func (r *recovery) pending() *damage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, d := range r.all {
-		if d.State == RecoveryRunning && !d.inPlace {
+		if (d.State == RecoveryRunning || d.recount) && !d.inPlace {
 			return d
 		}
 	}
@@ -227,11 +234,26 @@ func (r *recovery) arrived(partition string, in *putDoc) {
 	}
 }
 
+// leftOut notes an article that was read and is not to be in the index any more.
+func (r *recovery) leftOut(partition, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.all {
+		if d.Partition == partition && d.State == RecoveryRunning && !d.inPlace {
+			if d.unwanted == nil {
+				d.unwanted = make(map[string]bool)
+			}
+			d.unwanted[id] = true
+			return
+		}
+	}
+}
+
 // count works out what is lost. Called with r.mu.
 func (d *damage) count() {
 	d.Lost, d.LostFrom, d.LostTo = 0, "", ""
 	if d.Expected > 0 {
-		d.Lost = max(0, d.Expected-d.Had-d.Back)
+		d.Lost = max(0, d.Expected-d.Had-d.Back-d.Unwanted)
 	} else if d.State == RecoveryDone {
 		d.Lost = max(0, d.Unread-d.Back)
 	}

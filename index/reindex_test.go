@@ -110,6 +110,31 @@ func TestReindex(t *testing.T) {
 	check(ix)
 }
 
+// What was copied already and is deleted then is no key too many: the dictionary of
+// the new partition has it until it is merged.
+func TestReindexDeletesCopied(t *testing.T) {
+	ix := openWith(t, unmerged(Config{Dir: t.TempDir()}))
+	var articles []pipeline.Article
+	for i := range renewBatch + 50 {
+		articles = append(articles, article(i, when, fmt.Sprint("title ", i), "text"))
+	}
+	stream := stored(1, articles...)
+	put(t, ix, stream)
+	deleted := false
+	err := ix.Reindex(t.Context(), when.Add(time.Second), func(p ReindexProgress) {
+		if p.PartitionsDone == 0 && p.DocumentsDone > 0 && !deleted {
+			deleted = true
+			if err := ix.Delete(t.Context(), []string{articles[0].ID}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err != nil || !deleted {
+		t.Errorf("deleted %v, %v", deleted, err)
+	}
+	checkAll(t, ix, stream[1:])
+}
+
 // A reindexing that was ended goes on at the partition it was at.
 func TestReindexGoesOn(t *testing.T) {
 	dir := t.TempDir()

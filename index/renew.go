@@ -437,7 +437,8 @@ func (r *renewal) verify(ctx context.Context) error {
 	return nil
 }
 
-// keysOnce is the ids in the new partition, of which no two have the same key.
+// keysOnce is ids in the new partition, of which no two have the same key. A
+// dictionary also has the keys of documents that were copied and then deleted.
 func (r *renewal) keysOnce(ctx context.Context) (ids []string, err error) {
 	err = r.fresh.reader(func(reader bleveindex.IndexReader) error {
 		n, err := reader.DocCount()
@@ -448,24 +449,26 @@ func (r *renewal) keysOnce(ctx context.Context) (ids []string, err error) {
 		if err != nil {
 			return err
 		}
-		terms := 0
+		terms, alive := 0, 0
 		for {
 			e, err := dict.Next()
 			if err != nil || e == nil {
-				if uint64(terms) != n && err == nil {
-					err = fmt.Errorf("%d documents have %d keys", n, terms)
+				if uint64(alive) != n && err == nil {
+					err = fmt.Errorf("%d documents have %d keys", n, alive)
 				}
 				return errors.Join(err, dict.Close())
 			}
-			terms++
-			if terms > renewSample && rand.IntN(terms) > renewSample {
-				continue
-			}
 			found, err := lookUp(ctx, reader, query.FieldKey, e.Term)
+			if err == nil && len(found) > 1 {
+				err = fmt.Errorf("%d documents have the key %s", len(found), e.Term)
+			}
 			if err != nil {
 				return errors.Join(err, dict.Close())
 			}
-			ids = append(ids, found...)
+			alive += len(found)
+			if terms++; terms <= renewSample || rand.IntN(terms) < renewSample {
+				ids = append(ids, found...)
+			}
 		}
 	})
 	return ids, err

@@ -187,6 +187,9 @@ func (ix *Index) plan(ins []incoming, found map[string][]place) (map[*partition]
 		// One that is there is written: retention removes it, not an older state.
 		if len(found[in.article.Key]) == 0 && ix.unwanted(&in.article, in.partition) {
 			ix.metrics.articles.WithLabelValues(writeExpired).Inc()
+			if in.salvaged {
+				ix.recovery.leftOut(in.partition, in.article.ID)
+			}
 			continue
 		}
 		p := ix.partition(in.partition)
