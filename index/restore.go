@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,10 +45,15 @@ func RestoreSnapshot(ctx context.Context, dir string, r io.Reader) (err error) {
 		return fmt.Errorf("index: restore: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	m, err := readSnapshot(ctx, r, func(name string) (io.WriteCloser, error) { return createBelow(tmp, name) })
+	m, err := readSnapshot(ctx, r, nil, func(name string) (io.WriteCloser, error) { return createBelow(tmp, name, os.O_EXCL) })
 	if err != nil {
 		return err
 	}
+	return settleSnapshot(ctx, tmp, dir, m)
+}
+
+// settleSnapshot has what was unpacked take the folder's place, if it is right.
+func settleSnapshot(ctx context.Context, tmp, dir string, m *manifest) error {
 	if err := checkRestored(tmp, m); err != nil {
 		return err
 	}
@@ -64,14 +70,14 @@ func RestoreSnapshot(ctx context.Context, dir string, r io.Reader) (err error) {
 	if err := os.Rename(tmp, dir); err != nil {
 		return fmt.Errorf("index: restore: %w", err)
 	}
-	return syncDir(parent)
+	return syncDir(filepath.Dir(dir))
 }
 
 // VerifySnapshot reads a snapshot to its end and says what is wrong with it.
 // What only opening the partitions can show is not looked at: it would need
 // room for them.
 func VerifySnapshot(ctx context.Context, r io.Reader) error {
-	_, err := readSnapshot(ctx, r, func(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil })
+	_, err := readSnapshot(ctx, r, nil, func(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil })
 	return err
 }
 
@@ -93,12 +99,12 @@ func checkEmpty(dir string) error {
 }
 
 // createBelow makes a file. The name was checked: it leads nowhere else.
-func createBelow(dir, name string) (io.WriteCloser, error) {
+func createBelow(dir, name string, flag int) (io.WriteCloser, error) {
 	file := filepath.Join(dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return os.OpenFile(file, os.O_WRONLY|os.O_CREATE|flag, 0o600)
 }
 
 // memberName is the form of the names in a snapshot: a file of a partition, or
@@ -110,10 +116,11 @@ func bad(format string, args ...any) error {
 }
 
 // readSnapshot reads a snapshot to its end, hands each file to the writer that
-// create makes for it, and compares all with the manifest.
-func readSnapshot(ctx context.Context, r io.Reader, create func(name string) (io.WriteCloser, error)) (*manifest, error) {
+// create makes for it, and compares all with the manifest. What is not in it may
+// be among the files that are there already.
+func readSnapshot(ctx context.Context, r io.Reader, have []SnapshotFile, create func(name string) (io.WriteCloser, error)) (*manifest, error) {
 	tr := tar.NewReader(contextReader{ctx, r})
-	got := make(map[string]manifestFile)
+	got := make(map[string]SnapshotFile)
 	for {
 		h, err := tr.Next()
 		switch {
@@ -131,6 +138,11 @@ func readSnapshot(ctx context.Context, r io.Reader, create func(name string) (io
 			m, err := readManifest(tr, sum)
 			if err != nil {
 				return nil, err
+			}
+			for _, h := range have {
+				if _, again := got[h.Name]; !again && slices.Contains(m.Files, h) {
+					got[h.Name] = h
+				}
 			}
 			if err := m.compare(got); err != nil {
 				return nil, err
@@ -175,7 +187,7 @@ func plainFile(h *tar.Header) error {
 
 // extract writes one file out. What goes wrong reading is the snapshot's fault,
 // what goes wrong writing is not.
-func extract(r io.Reader, name string, create func(string) (io.WriteCloser, error)) (m manifestFile, err error) {
+func extract(r io.Reader, name string, create func(string) (io.WriteCloser, error)) (m SnapshotFile, err error) {
 	w, err := create(name)
 	if err != nil {
 		return m, fmt.Errorf("index: restore: %w", err)
@@ -194,7 +206,7 @@ func extract(r io.Reader, name string, create func(string) (io.WriteCloser, erro
 	case err != nil:
 		return m, bad("%s: %w", name, err)
 	}
-	return manifestFile{Name: name, Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+	return SnapshotFile{Name: name, Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 type writerFunc func([]byte) (int, error)
@@ -230,7 +242,7 @@ func readManifest(r io.Reader, sum string) (*manifest, error) {
 }
 
 // compare sees that the manifest lists just what was got.
-func (m *manifest) compare(got map[string]manifestFile) error {
+func (m *manifest) compare(got map[string]SnapshotFile) error {
 	listed := make(map[string]bool, len(m.Files))
 	for _, want := range m.Files {
 		f, ok := got[want.Name]

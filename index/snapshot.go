@@ -44,7 +44,7 @@ type manifest struct {
 	Format     int                       `json:"format"`
 	Created    time.Time                 `json:"created"`
 	Partitions map[string]partitionFacts `json:"partitions"`
-	Files      []manifestFile            `json:"files"`
+	Files      []SnapshotFile            `json:"files"`
 }
 
 type partitionFacts struct {
@@ -52,7 +52,8 @@ type partitionFacts struct {
 	Gen       uint64 `json:"gen"`
 }
 
-type manifestFile struct {
+// A SnapshotFile is one of its files.
+type SnapshotFile struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
@@ -76,6 +77,12 @@ func (ix *Index) SetFloor(floor func(context.Context) (uint64, error)) { ix.floo
 // a folder beside them, and to copy what Bleve has in memory only. Where the
 // file system has no hard links, they wait for the copying.
 func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
+	return ix.SnapshotWithout(ctx, w, nil)
+}
+
+// SnapshotWithout is Snapshot for [ResumeSnapshot], which has some of the files:
+// those that are the same in this one are in its manifest alone.
+func (ix *Index) SnapshotWithout(ctx context.Context, w io.Writer, have []SnapshotFile) error {
 	// Before the partitions: what is acknowledged now is in them then.
 	from := uint64(0)
 	if floor := ix.floor.Load(); floor != nil {
@@ -101,7 +108,7 @@ func (ix *Index) Snapshot(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("index: snapshot: %w", err)
 	}
-	if err := writeSnapshot(ctx, w, dir, cp, facts, ix.now()); err != nil {
+	if err := writeSnapshot(ctx, w, dir, cp, facts, have, ix.now()); err != nil {
 		return fmt.Errorf("index: snapshot: %w", err)
 	}
 	return nil
@@ -303,13 +310,17 @@ func copyFile(from, to string) error {
 }
 
 // writeSnapshot writes the tar of what was pinned.
-func writeSnapshot(ctx context.Context, w io.Writer, dir string, cp *checkpoint, facts map[string]partitionFacts, now time.Time) error {
+func writeSnapshot(ctx context.Context, w io.Writer, dir string, cp *checkpoint, facts map[string]partitionFacts, have []SnapshotFile, now time.Time) error {
 	data, err := json.Marshal(cp)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, checkpointFile), data, 0o600); err != nil {
 		return err
+	}
+	had := make(map[string]SnapshotFile, len(have))
+	for _, h := range have {
+		had[h.Name] = h
 	}
 	tw := tar.NewWriter(w)
 	m := manifest{Format: snapshotFormat, Created: now.UTC(), Partitions: facts}
@@ -321,7 +332,8 @@ func writeSnapshot(ctx context.Context, w io.Writer, dir string, cp *checkpoint,
 		if err != nil {
 			return err
 		}
-		f, err := tarFile(ctx, tw, file, filepath.ToSlash(name), m.Created)
+		name = filepath.ToSlash(name)
+		f, err := tarFile(ctx, tw, file, name, had[name], m.Created)
 		m.Files = append(m.Files, f)
 		return err
 	})
@@ -350,9 +362,8 @@ func tarHeader(name string, size int64, at time.Time) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: at.Truncate(time.Second)}
 }
 
-// tarFile adds a file to the tar. A segment whose bytes are not those that were
-// written is an error: it would be of no use to anybody.
-func tarFile(ctx context.Context, tw *tar.Writer, file, name string, at time.Time) (m manifestFile, err error) {
+// tarFile adds a file to the tar, unless whoever reads it has it.
+func tarFile(ctx context.Context, tw *tar.Writer, file, name string, have SnapshotFile, at time.Time) (m SnapshotFile, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return m, err
@@ -362,29 +373,43 @@ func tarFile(ctx context.Context, tw *tar.Writer, file, name string, at time.Tim
 	if err != nil {
 		return m, err
 	}
-	m = manifestFile{Name: name, Size: info.Size()}
+	m = SnapshotFile{Name: name, Size: info.Size()}
+	if have.Size == m.Size && have.SHA256 != "" {
+		if m.SHA256, err = copySummed(ctx, io.Discard, f, m); err != nil || m.SHA256 == have.SHA256 {
+			return m, err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return m, err
+		}
+	}
 	if err := tw.WriteHeader(tarHeader(name, m.Size, at)); err != nil {
 		return m, err
 	}
+	m.SHA256, err = copySummed(ctx, tw, f, m)
+	return m, err
+}
+
+// copySummed copies a file and returns its SHA-256. A segment whose bytes are not
+// those that were written is an error: it would be of no use to anybody.
+func copySummed(ctx context.Context, w io.Writer, f io.Reader, m SnapshotFile) (string, error) {
 	sha := sha256.New()
 	crc := crc32.NewIEEE() // of a segment: all but the last four bytes, which are it
 	body := max(m.Size-4, 0)
 	r := contextReader{ctx, f}
-	if _, err := io.CopyN(io.MultiWriter(tw, sha, crc), r, body); err != nil {
-		return m, err
+	if _, err := io.CopyN(io.MultiWriter(w, sha, crc), r, body); err != nil {
+		return "", err
 	}
 	end := make([]byte, m.Size-body)
 	if _, err := io.ReadFull(r, end); err != nil {
-		return m, err
+		return "", err
 	}
-	if _, err := io.MultiWriter(tw, sha).Write(end); err != nil {
-		return m, err
+	if _, err := io.MultiWriter(w, sha).Write(end); err != nil {
+		return "", err
 	}
-	if segmentName.MatchString(path.Base(name)) && string(end) != string(crc.Sum(nil)) {
-		return m, fmt.Errorf("%w: %s", errDamage, name)
+	if segmentName.MatchString(path.Base(m.Name)) && string(end) != string(crc.Sum(nil)) {
+		return "", fmt.Errorf("%w: %s", errDamage, m.Name)
 	}
-	m.SHA256 = hex.EncodeToString(sha.Sum(nil))
-	return m, nil
+	return hex.EncodeToString(sha.Sum(nil)), nil
 }
 
 // A contextReader stops reading when the context is done.

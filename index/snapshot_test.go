@@ -225,7 +225,7 @@ func pack(t testing.TB, members []member, edit func(*manifest)) []byte {
 		if _, err := io.WriteString(tw, f.data); err != nil {
 			t.Fatal(err)
 		}
-		m.Files = append(m.Files, manifestFile{f.name, int64(len(f.data)), hexSum([]byte(f.data))})
+		m.Files = append(m.Files, SnapshotFile{f.name, int64(len(f.data)), hexSum([]byte(f.data))})
 		if p := partitionOf(f.name); p != "" {
 			m.Partitions[p] = partitionFacts{}
 		}
@@ -323,7 +323,7 @@ func TestRestoreDamaged(t *testing.T) {
 		{"manifest lacks one", pack(t, files, func(got *manifest) { facts(got); got.Files = got.Files[1:] }), "not in its manifest"},
 		{"manifest has one more", pack(t, files, func(got *manifest) {
 			facts(got)
-			got.Files = append(got.Files, manifestFile{Name: "2015-12/x"})
+			got.Files = append(got.Files, SnapshotFile{Name: "2015-12/x"})
 		}), "missing"},
 		{"manifest has one twice", pack(t, files, func(got *manifest) {
 			facts(got)
@@ -387,7 +387,7 @@ func FuzzReadSnapshot(f *testing.F) {
 	f.Add(pack(f, []member{{name: "../x", data: "x"}}, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const dir = "/somewhere"
-		_, err := readSnapshot(context.Background(), bytes.NewReader(data), func(name string) (io.WriteCloser, error) {
+		_, err := readSnapshot(context.Background(), bytes.NewReader(data), nil, func(name string) (io.WriteCloser, error) {
 			if file := filepath.Join(dir, name); !strings.HasPrefix(file, dir+"/") || name != checkpointFile && partitionOf(name) == "" {
 				t.Errorf("asked to create %q", name)
 			}
