@@ -71,7 +71,7 @@ func TestSearchIsMatch(t *testing.T) {
 	want := verdicts(t, asked, as)
 	t.Logf("evaluated %d queries on %d articles in %v", len(asked), len(as), time.Since(start).Round(time.Second))
 	start = time.Now()
-	var wrong atomic.Int32
+	var wrong, done atomic.Int32
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, q := range asked {
@@ -80,6 +80,9 @@ func TestSearchIsMatch(t *testing.T) {
 			got, err := ask(ctx, ix, pipeline.SearchRequest{Query: q.Text, Sort: order}, i%pagedEvery == 0)
 			if err != nil {
 				return fmt.Errorf("%s (%s): %w", q.Text, order, err)
+			}
+			if n := done.Add(1); n%500 == 0 {
+				t.Logf("%d queries after %v: %d wrong", n, time.Since(start).Round(time.Second), wrong.Load())
 			}
 			diff := got.compare(want[i], order)
 			if diff == "" {
@@ -184,7 +187,7 @@ func writeInBatches(t *testing.T, ix *Index, as []pipeline.Article) {
 	t.Helper()
 	seq := uint64(1)
 	var last <-chan error
-	for batch := range slices.Chunk(as, 200) {
+	for batch := range slices.Chunk(as, max(200, len(as)/40)) {
 		last = write(ix, stored(seq, batch...))
 		seq += uint64(len(batch))
 	}
