@@ -102,3 +102,39 @@ func TestFilterFails(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// Whatever lines come in, each that is not blank has its answer, in order, and no
+// file is read for one that is foreign.
+func FuzzFilter(f *testing.F) {
+	f.Add([]byte(`{"id":"1","url":"https://a.example","html":"<html><body><p>text</p></body></html>"}` + "\n\n" + `{"id":"2","html_file":"/etc/passwd"}` + "\nnothing\r\n"))
+	f.Add([]byte("[]\n{}\nnull\n\"\"\n" + strings.Repeat("x", 5000) + "\n" + `{"id":"3","html":"\ud800\u0000"}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		const maxLine = 4096
+		var out bytes.Buffer
+		if err := Filter(bytes.NewReader(in), &out, FilterOptions{NoFiles: true, Workers: 2, MaxLine: maxLine}); err != nil {
+			t.Fatal(err)
+		}
+		want := []int{} // numbers of the lines that are not blank
+		for i, line := range bytes.Split(in, []byte("\n")) {
+			if len(line) > maxLine || len(bytes.TrimSpace(line)) > 0 {
+				want = append(want, i+1)
+			}
+		}
+		lines := bytes.Split(bytes.TrimSuffix(out.Bytes(), []byte("\n")), []byte("\n"))
+		if len(want) == 0 {
+			lines = nil
+		}
+		if len(lines) != len(want) {
+			t.Fatalf("%d answers for %d lines", len(lines), len(want))
+		}
+		for i, line := range lines {
+			var o LineOut
+			if err := json.Unmarshal(line, &o); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			if o.Error != "" && o.Line != want[i] || strings.Contains(o.Text, "root:") {
+				t.Errorf("line %d: %+v", want[i], o)
+			}
+		}
+	})
+}

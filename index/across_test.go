@@ -63,7 +63,7 @@ func TestAcrossIsOneIndex(t *testing.T) {
 	as := grouped(corpus(t, 300))
 	whole, shards := split(t, as, Config{Verify: 10_000}, 1, 2, 3)
 	rng := rand.New(rand.NewPCG(3, 4))
-	g := &generator{rng, as}
+	g := newGenerator(rng, as)
 	matched := 0
 	const queries = 40
 	for i := range queries {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -208,8 +210,10 @@ func TestReindexMeets(t *testing.T) {
 	}
 }
 
-// Whatever comes in whatever order and however often, with changed texts and moved
-// ids, and whatever else happens meanwhile: each key has one document, its newest.
+// Whatever comes in whatever order and however often, from several writers at
+// once, with changed texts and moved ids, and whatever else happens meanwhile
+// (deletions, retention, sealing, reindexing, restarts, snapshots restored,
+// damage): each key has one document, its newest, if that is to be kept.
 func TestOneDocumentPerKey(t *testing.T) {
 	for seed := range uint64(*seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -218,11 +222,14 @@ func TestOneDocumentPerKey(t *testing.T) {
 				w.step(t)
 			}
 			w.settle(t)
+			retain(t, w.ix, false)
 			w.check(t)
 			if err := w.ix.Close(); err != nil {
 				t.Fatal(err)
 			}
-			w.ix = openTest(t, w.dir)
+			w.open(t)
+			w.hand(w.stream) // all that ever was
+			w.settle(t)
 			w.check(t)
 		})
 	}
@@ -259,7 +266,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 }
 
 func (w *world) open(t *testing.T) {
-	ix, err := tryOpenAt(Config{Dir: w.dir}, func() time.Time { return when.Add(time.Duration(w.clock.Add(1)) * time.Second) })
+	// Some are kept for as long as they are mentioned, and are always past their time.
+	keep := Retention{Rules: []Rule{{Match: "has:mention", Keep: forever}, {Match: "source:" + unwantedSource, Keep: days(300)}}}
+	ix, err := tryOpenAt(Config{Dir: w.dir, Retention: keep}, func() time.Time { return when.Add(time.Duration(w.clock.Add(1)) * time.Second) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,11 +284,23 @@ func (w *world) open(t *testing.T) {
 func (w *world) hand(messages []pipeline.Stored[pipeline.Article]) {
 	messages = slices.DeleteFunc(slices.Clone(messages), func(s pipeline.Stored[pipeline.Article]) bool { return s.Seq <= w.gone[s.Value.Key] })
 	w.rng.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	var batches [][]pipeline.Stored[pipeline.Article]
 	for len(messages) > 0 {
 		n := min(1+w.rng.IntN(9), len(messages))
-		w.waits = append(w.waits, waiting{messages[:n], write(w.ix, messages[:n])})
+		batches = append(batches, messages[:n])
 		messages = messages[n:]
 	}
+	waits := make([]waiting, len(batches))
+	var writers errgroup.Group
+	writers.SetLimit(1 + w.rng.IntN(4))
+	for i, b := range batches {
+		writers.Go(func() error {
+			waits[i] = waiting{b, write(w.ix, b)}
+			return nil
+		})
+	}
+	_ = writers.Wait() // what comes of a batch its wait tells
+	w.waits = append(w.waits, waits...)
 }
 
 func (w *world) settle(t *testing.T) {
@@ -302,13 +323,20 @@ func (w *world) settle(t *testing.T) {
 // another story, tagged otherwise.
 func (w *world) change() pipeline.Stored[pipeline.Article] {
 	n, seq := w.rng.IntN(worldKeys), uint64(len(w.stream)+1)
-	fresh := article(n, when.AddDate(0, -w.rng.IntN(3), 0), "t", fmt.Sprint("first ", seq))
+	at := when.AddDate(0, -w.rng.IntN(3), 0)
+	if n%5 == 0 {
+		at = at.AddDate(-1, 0, 0)
+	}
+	fresh := article(n, at, "t", fmt.Sprint("first ", seq))
+	if n%5 == 0 {
+		fresh.Source = unwantedSource
+	}
 	a, known := w.state[fresh.Key]
 	switch what := w.rng.IntN(5); {
 	case !known:
 		a = fresh
 	case what == 0: // another date, and so another id
-		fresh.Revision = a.Revision + w.rng.IntN(2)
+		fresh.Revision, fresh.Mentions = a.Revision+w.rng.IntN(2), a.Mentions
 		a = fresh
 	case what == 1:
 		a.Revision++
@@ -326,7 +354,7 @@ func (w *world) change() pipeline.Stored[pipeline.Article] {
 
 func (w *world) step(t *testing.T) {
 	t.Helper()
-	what := w.rng.IntN(12)
+	what := w.rng.IntN(15)
 	w.did = append(w.did, fmt.Sprint(what))
 	switch {
 	case what < 5:
@@ -369,6 +397,13 @@ func (w *world) step(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.open(t)
+	case what <= 12:
+		if _, err := w.ix.Retain(context.Background(), w.rng.IntN(4) == 0); err != nil && !errors.Is(err, errRetaining) {
+			t.Fatal(err)
+		}
+	case what == 13:
+		w.settle(t)
+		w.restore(t)
 	default: // damage, mended from what is there
 		w.settle(t)
 		if len(files(w.dir, "store/*.zap")) > 0 {
@@ -385,12 +420,43 @@ func (w *world) step(t *testing.T) {
 	}
 }
 
+// restore goes on with an index made of a snapshot of this one.
+func (w *world) restore(t *testing.T) {
+	t.Helper()
+	var saved bytes.Buffer
+	if err := w.ix.Snapshot(context.Background(), &saved); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.dir = filepath.Join(t.TempDir(), "restored")
+	if err := RestoreSnapshot(context.Background(), w.dir, &saved); err != nil {
+		t.Fatal(err)
+	}
+	w.open(t)
+}
+
+// check sees that just what is to be there is there, after retention.
 func (w *world) check(t *testing.T) {
 	t.Helper()
-	if n := w.ix.Stats().Documents; n != len(w.state) {
-		t.Errorf("%d documents for %d keys after %v", n, len(w.state), w.did)
+	kept := 0
+	for key, want := range w.state {
+		if want.Source == unwantedSource && len(want.Mentions) == 0 {
+			if a, err := w.ix.ByKey(context.Background(), key); !errors.Is(err, pipeline.ErrNotFound) {
+				t.Errorf("%s is kept: %v, %v after %v", key, a.ID, err, w.did)
+			}
+		} else {
+			kept++
+		}
+	}
+	if n := w.ix.Stats().Documents; n != kept {
+		t.Errorf("%d documents for %d keys after %v", n, kept, w.did)
 	}
 	for key, want := range w.state {
+		if want.Source == unwantedSource && len(want.Mentions) == 0 {
+			continue
+		}
 		got, err := w.ix.ByKey(context.Background(), key)
 		if err != nil {
 			t.Errorf("%s: %v after %v", key, err, w.did)

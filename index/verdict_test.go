@@ -1,35 +1,43 @@
 package index
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
 var (
-	verdictQueries  = flag.Int("verdict.queries", 150, "how many random queries TestSearchIsMatch asks")
+	verdictQueries  = flag.Int("verdict.queries", 300, "how many random queries TestSearchIsMatch asks")
 	verdictArticles = flag.Int("verdict.articles", 1500, "of how many articles; all there are: 47443")
 	verdictSeed     = flag.Uint64("verdict.seed", 1, "what its queries are drawn with")
 )
 
-// maxPaged is how many hits TestSearchIsMatch pages through. Of more it
-// compares the total, the count of each day and the first pages.
-const maxPaged = 2000
-
 // A watch's verdict on an article and a search's are the same, always: random
 // queries of the whole language over real articles, some of them rewritten, some
-// moved to another date.
+// moved to another date. What a set of watches says, what the evaluator says of
+// one query and one article, and what a search finds must be the same.
+//
+// All the articles there are, and far more queries:
+//
+//	go test ./index -run TestSearchIsMatch -v -timeout 3h -verdict.queries 5000 -verdict.articles 47443
 func TestSearchIsMatch(t *testing.T) {
 	as := verdictCorpus(t, *verdictArticles)
 	ix := openWith(t, Config{Dir: t.TempDir(), Verify: 1_000_000})
@@ -45,8 +53,11 @@ func TestSearchIsMatch(t *testing.T) {
 		}
 	}
 	writeInBatches(t, ix, as)
+	if sealed, err := ix.sealNext(t.Context(), 0); !sealed || err != nil { // of the partitions one is sealed
+		t.Errorf("sealed: %v, %v", sealed, err)
+	}
 
-	g := &generator{rand.New(rand.NewPCG(*verdictSeed, 2)), as}
+	g := newGenerator(rand.New(rand.NewPCG(*verdictSeed, 2)), as)
 	var asked []*query.Query
 	for len(asked) < *verdictQueries {
 		text := g.query(3)
@@ -56,30 +67,91 @@ func TestSearchIsMatch(t *testing.T) {
 		}
 		asked = append(asked, q)
 	}
-	matched, wrong := 0, 0
-	for i, want := range verdicts(asked, as) {
-		if len(want) > 0 {
-			matched++
-		}
-		q := asked[i]
-		order := []string{pipeline.SortNewest, pipeline.SortNewest, pipeline.SortOldest, pipeline.SortRelevance}[i%4]
-		got := ask(t, ix, pipeline.SearchRequest{Query: q.Text, Sort: order})
-		diff := got.compare(want, order)
-		if diff == "" {
+	start := time.Now()
+	want := verdicts(t, asked, as)
+	t.Logf("evaluated %d queries on %d articles in %v", len(asked), len(as), time.Since(start).Round(time.Second))
+	start = time.Now()
+	var wrong, done atomic.Int32
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, q := range asked {
+		group.Go(func() error {
+			order := []string{pipeline.SortNewest, pipeline.SortNewest, pipeline.SortOldest, pipeline.SortRelevance}[i%4]
+			got, err := ask(ctx, ix, pipeline.SearchRequest{Query: q.Text, Sort: order}, i%pagedEvery == 0)
+			if err != nil {
+				return fmt.Errorf("%s (%s): %w", q.Text, order, err)
+			}
+			if n := done.Add(1); n%500 == 0 {
+				t.Logf("%d queries after %v: %d wrong", n, time.Since(start).Round(time.Second), wrong.Load())
+			}
+			diff := got.compare(want[i], order)
+			if diff == "" {
+				return nil
+			}
+			t.Errorf("%s (%s)\n(-match +search):\n%s", q.Text, order, diff)
+			if few := differing(got.ids, want[i], as); len(few) > 0 {
+				t.Errorf("shrunk: %s", shrink(q, func(q *query.Query) bool { return disagree(t, ix, q, few) }))
+			}
+			if wrong.Add(1) == 5 {
+				return errors.New("and perhaps more")
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("searched for them in %v", time.Since(start).Round(time.Second))
+	checkAsked(t, asked, want)
+}
+
+// checkAsked sees that the queries were worth asking: that every kind of node
+// and every field was among those that matched something, and that most matched
+// some articles and not all.
+func checkAsked(t *testing.T, asked []*query.Query, want [][]*pipeline.Article) {
+	t.Helper()
+	const many = 5000
+	none, some := 0, 0
+	kinds := make(map[string]int)
+	for i, q := range asked {
+		switch n := len(want[i]); {
+		case n == 0:
+			none++
 			continue
+		case n <= many:
+			some++
 		}
-		t.Errorf("%s (%s)\n(-match +search):\n%s", q.Text, order, diff)
-		if few := differing(got.ids, want, as); len(few) > 0 {
-			small := shrink(q, func(q *query.Query) bool { return disagree(t, ix, q, few) })
-			t.Errorf("shrunk: %s", small)
-		}
-		if wrong++; wrong == 5 {
-			t.Fatal("and perhaps more")
+		seen := make(map[string]bool)
+		query.Walk(q.Root, func(n query.Node) bool {
+			name := strings.TrimPrefix(fmt.Sprintf("%T", n), "*query.")
+			if k, ok := n.(*query.Keyword); ok {
+				name += " " + k.Field
+			}
+			seen[name] = true
+			return true
+		})
+		for name := range seen {
+			kinds[name]++
 		}
 	}
-	t.Logf("%d of %d queries matched something", matched, len(asked))
-	if matched < len(asked)/2 {
-		t.Errorf("only %d of %d queries matched anything", matched, len(asked))
+	t.Logf("of %d queries %d matched nothing, %d up to %d articles, %d more", len(asked), none, some, many, len(asked)-none-some)
+	names := slices.Sorted(maps.Keys(kinds))
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, kinds[name])
+	}
+	t.Logf("in those that matched: %s", strings.Join(names, ", "))
+	if some < len(asked)*3/5 {
+		t.Errorf("only %d of %d queries matched something, and no more than %d articles", some, len(asked), many)
+	}
+	for _, name := range []string{"And", "Or", "Not", "Term", "Phrase", "Prefix", "Exact", "Near", "Time", "Has", "Is", "All"} {
+		if kinds[name] == 0 {
+			t.Errorf("no query with %s matched anything", name)
+		}
+	}
+	for _, f := range keywordFields {
+		if len(asked) >= 1000 && kinds["Keyword "+f.name] == 0 {
+			t.Errorf("no query with %s: matched anything", f.name)
+		}
 	}
 }
 
@@ -115,7 +187,7 @@ func writeInBatches(t *testing.T, ix *Index, as []pipeline.Article) {
 	t.Helper()
 	seq := uint64(1)
 	var last <-chan error
-	for batch := range slices.Chunk(as, 200) {
+	for batch := range slices.Chunk(as, max(200, len(as)/40)) {
 		last = write(ix, stored(seq, batch...))
 		seq += uint64(len(batch))
 	}
@@ -124,64 +196,160 @@ func writeInBatches(t *testing.T, ix *Index, as []pipeline.Article) {
 	}
 }
 
-// verdicts is, for each query, the articles the evaluator says match, newest
-// first.
-func verdicts(asked []*query.Query, as []pipeline.Article) [][]*pipeline.Article {
-	matched := make([][]*pipeline.Article, len(asked))
-	for part := range slices.Chunk(as, 2000) { // analysed articles take much memory
-		docs := make([]*query.Doc, len(part))
-		for i := range part {
-			docs[i] = query.NewDoc(&part[i])
-		}
-		var wg sync.WaitGroup
-		for w := range runtime.GOMAXPROCS(0) {
-			wg.Go(func() {
-				for i := w; i < len(asked); i += runtime.GOMAXPROCS(0) {
-					for j, d := range docs {
-						if _, ok := asked[i].Match(d); ok {
-							matched[i] = append(matched[i], &part[j])
-						}
-					}
-				}
-			})
-		}
-		wg.Wait()
+// verdicts is, for each query, the articles that match, newest first, by a set
+// of all the queries as watches are tried: it calls the evaluator only for the
+// articles that have something the query can't do without. That the set misses
+// nothing is seen from what searches find, and from the evaluator itself, which
+// is called for every article of all queries, or of some where that would be too
+// much.
+func verdicts(t *testing.T, asked []*query.Query, as []pipeline.Article) [][]*pipeline.Article {
+	t.Helper()
+	every := 1 + len(asked)*len(as)/mostTried
+	watches := make(map[string]*query.Query)
+	for i, q := range asked {
+		watches[strconv.Itoa(i)] = q
 	}
+	set := query.NewSet(watches)
+	matched := make([][]*pipeline.Article, len(asked))
+	var (
+		next  atomic.Int64
+		mu    sync.Mutex
+		group sync.WaitGroup
+	)
+	try := func(a *pipeline.Article) error {
+		d := query.NewDoc(a) // analysed once, for all queries
+		raised := make([]bool, len(asked))
+		for _, hit := range set.Match(d) {
+			i, err := strconv.Atoi(hit.ID)
+			if err != nil {
+				return err
+			}
+			raised[i] = true
+		}
+		for i := 0; i < len(asked); i += every {
+			if _, ok := asked[i].Match(d); ok != raised[i] {
+				return fmt.Errorf("%s: matches %s alone: %v, in a set: %v", asked[i].Text, a.ID, ok, raised[i])
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i, ok := range raised {
+			if ok {
+				matched[i] = append(matched[i], a)
+			}
+		}
+		return nil
+	}
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(as) {
+					return
+				}
+				if err := try(&as[n]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 	for _, m := range matched {
 		slices.SortFunc(m, func(a, b *pipeline.Article) int { return strings.Compare(b.ID, a.ID) })
 	}
 	return matched
 }
 
-// An answer is what a search said, all its pages.
+// mostTried is on how many pairs of query and article the evaluator is called
+// alone.
+const mostTried = 20_000_000
+
+// pagedEvery is of how many queries one is paged through to the end; of the
+// others, all that was found is read from the sets that are counted.
+const pagedEvery = 10
+
+const (
+	maxPaged  = 2000 // of more hits than that only the first page is looked at, too
+	firstPage = 30   // the most hits of the first page of a query that isn't paged
+)
+
+// An answer is what a search said.
 type answer struct {
-	ids      []string // all of them, or the first
+	pages    []string // the hits of the first page, or of all, in order
+	asked    int      // how many hits those pages have room for
+	ids      []string // all, sorted newest first
 	total    int
 	timeline map[string]int
 	problems []string
 }
 
-func ask(t *testing.T, ix *Index, req pipeline.SearchRequest) answer {
-	t.Helper()
-	req.Limit, req.Timeline = 200, true
+func ask(ctx context.Context, ix *Index, req pipeline.SearchRequest, paged bool) (answer, error) {
+	req.Limit, req.Timeline = maxLimit, true
+	if !paged {
+		req.Limit = 1 + len(req.Query)%firstPage // showing hits takes longer than finding them
+	}
 	a := answer{timeline: make(map[string]int)}
+	score := math.Inf(1)
 	for {
-		res := find(t, ix, req)
-		a.ids = append(a.ids, ids(res)...)
+		res, err := ix.Search(ctx, req)
+		if err != nil {
+			return a, err
+		}
+		for _, h := range res.Hits {
+			if req.Sort == pipeline.SortRelevance && h.Score > score {
+				a.problems = append(a.problems, fmt.Sprintf("%s with score %v behind %v", h.ID, h.Score, score))
+			}
+			score = h.Score
+		}
+		a.pages = append(a.pages, ids(res)...)
+		a.asked += req.Limit
 		if a.total = res.Total; !res.TotalExact || len(res.Warnings) > 0 {
 			a.problems = append(a.problems, fmt.Sprintf("exact: %v, warnings: %q", res.TotalExact, res.Warnings))
 		}
-		if req.Timeline {
-			for _, d := range res.Timeline {
-				a.timeline[d.T.Format("20060102")] += d.Count
-			}
+		for _, d := range res.Timeline {
+			a.timeline[d.T.Format("20060102")] += d.Count
 		}
 		req.Timeline = false // of the first page
 		req.Cursor = res.NextCursor
-		if req.Cursor == "" || a.total > maxPaged && len(a.ids) >= maxPaged/2 {
-			return a
+		if req.Cursor == "" {
+			a.ids = slices.Clone(a.pages)
+			break
+		}
+		if !paged || a.total > maxPaged {
+			if a.ids, err = everyHit(ctx, ix, req.Query); err != nil {
+				return a, err
+			}
+			break
 		}
 	}
+	slices.Sort(a.ids)
+	slices.Reverse(a.ids)
+	return a, nil
+}
+
+// everyHit is the ids of all hits of a search, from the sets that it counts.
+func everyHit(ctx context.Context, ix *Index, text string) ([]string, error) {
+	r, err := ix.newRun(pipeline.SearchRequest{Query: text, Limit: -1})
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	if err := r.hits(ctx); err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, v := range r.views {
+		for _, s := range v.segments {
+			for _, doc := range s.candidates().ToArray() {
+				id, err := s.id(doc)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, id)
+			}
+		}
+	}
+	return all, nil
 }
 
 // compare is what differs from the articles that match.
@@ -192,24 +360,34 @@ func (a answer) compare(want []*pipeline.Article, order string) string {
 		all = append(all, w.ID)
 		days[w.ID[:8]]++
 	}
-	got := append([]string{}, a.ids...)
-	switch order {
-	case pipeline.SortOldest:
-		slices.Reverse(all)
-	case pipeline.SortRelevance:
-		slices.Sort(all)
-		slices.Sort(got)
-	}
-	shown := all
-	if a.total > maxPaged {
-		shown = all[:min(len(got), len(all))]
-		if order == pipeline.SortRelevance {
-			shown = slices.DeleteFunc(slices.Clone(all), func(id string) bool { return !slices.Contains(got, id) })
+	diffs := a.problems
+	for _, d := range []string{cmp.Diff(all, append([]string{}, a.ids...)), cmp.Diff(len(all), a.total), cmp.Diff(days, a.timeline)} {
+		if d != "" {
+			diffs = append(diffs, firstLines(d))
 		}
 	}
-	return strings.Join(slices.DeleteFunc(append([]string{
-		firstLines(cmp.Diff(shown, got)), firstLines(cmp.Diff(len(all), a.total)), firstLines(cmp.Diff(days, a.timeline)),
-	}, a.problems...), func(s string) bool { return s == "" }), "\n")
+	shown := slices.Clone(all)
+	switch order {
+	case pipeline.SortOldest:
+		slices.Reverse(shown)
+	case pipeline.SortRelevance: // TestScores tells what comes first
+		at := make(map[string]int)
+		for i, id := range a.pages {
+			at[id] = i
+		}
+		place := func(id string) int {
+			if i, ok := at[id]; ok {
+				return i
+			}
+			return len(a.pages)
+		}
+		slices.SortStableFunc(shown, func(x, y string) int { return place(x) - place(y) })
+	}
+	shown = shown[:min(len(shown), a.asked)]
+	if d := cmp.Diff(shown, append([]string{}, a.pages...)); d != "" {
+		diffs = append(diffs, "pages: "+firstLines(d))
+	}
+	return strings.Join(diffs, "\n")
 }
 
 // firstLines is as much of a difference as one wants to see.
@@ -247,7 +425,12 @@ func disagree(t *testing.T, ix *Index, q *query.Query, few []pipeline.Article) b
 		t.Fatalf("Parse(%q), which is canonical: %v", text, err)
 	}
 	found := make(map[string]bool)
-	for _, id := range ask(t, ix, pipeline.SearchRequest{Query: text}).ids {
+	got, err := ask(t.Context(), ix, pipeline.SearchRequest{Query: text}, true)
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+		return false
+	}
+	for _, id := range got.ids {
 		found[id] = true
 	}
 	return slices.ContainsFunc(few, func(a pipeline.Article) bool {

@@ -441,3 +441,16 @@ func TestShorten(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a receiver asks for, the wait is one that ends.
+func FuzzRetryAfter(f *testing.F) {
+	for _, v := range []string{"", "120", "-5", "1e9", "4294967295", "9999999999999999999", "Wed, 16 Dec 2015 09:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		f.Add(v)
+	}
+	w := &webhook{now: func() time.Time { return time.Date(2015, 12, 16, 8, 0, 0, 0, time.UTC) }}
+	f.Fuzz(func(t *testing.T, v string) {
+		if d := w.retryAfter(v); d < 0 || d > maxRetryAfter {
+			t.Errorf("%q: %v", v, d)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package tags
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -102,4 +103,32 @@ func TestHostile(t *testing.T) {
 		mentions := m.Tag(s, s, "")
 		checkMentions(t, m, s, s, mentions)
 	}
+}
+
+// Whatever lines come in, each that is not blank is answered or told of.
+func FuzzFilter(f *testing.F) {
+	m, _ := Compile(world())
+	f.Add([]byte(`{"id":1,"title":"Huawei","text":"华为","lang":"zh"}` + "\n\nnothing\r\n" + `{"id":{"a":[]},"text":"\ud800"}`))
+	f.Add([]byte("null\n{}\n[]\n" + `{"text":""}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var out bytes.Buffer
+		err := Filter(m, bytes.NewReader(in), &out)
+		bad := 0
+		for line := range bytes.Lines(in) {
+			if line = bytes.TrimSpace(line); len(line) == 0 {
+				continue
+			}
+			if _, err := tagLine(m, line); err != nil {
+				bad++
+				continue
+			}
+			answer, err := out.ReadBytes('\n')
+			if err != nil || !json.Valid(answer) {
+				t.Fatalf("%q: answered %q, %v", line, answer, err)
+			}
+		}
+		if out.Len() > 0 || (err != nil) != (bad > 0) {
+			t.Errorf("%d bad lines, %v; left: %q", bad, err, out.Bytes())
+		}
+	})
 }

@@ -530,3 +530,33 @@ func TestHowASourceIsAsked(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the API is given as an object, ParseObject does not panic, and what it
+// takes is stored and read as it was.
+func FuzzParseObject(f *testing.F) {
+	f.Add(KindEntity, []byte(`{"id":"huawei","name":"Huawei","kind":"organization","names":["Huawei",{"text":"HW","exact":true,"near":["chip"]}]}`))
+	f.Add(KindSource, []byte(`{"id":"a","name":"A","home":"https://a.example","feeds":[{"url":"https://a.example/rss","every":"10m"}],"extract":{"body":".x"}}`))
+	f.Add(KindWatch, []byte(`{"id":"w","name":"W","query":"a OR b","to":["desk"],"quiet":{"from":"22:00","to":"07:00","tz":"UTC"}}`))
+	f.Add(KindChannel, []byte(`{"id":"desk","kind":"webhook","url":"https://h.example","managed_by":"x","version":"y"}`))
+	f.Add(KindChannel, []byte(`null {}`))
+	f.Fuzz(func(t *testing.T, kind string, data []byte) {
+		obj, err := ParseObject(kind, data)
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) {
+				t.Fatalf("error of no class: %v", err)
+			}
+			return
+		}
+		stored, err := encode(obj, "file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := decode(obj.Ref(), stored)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stored)
+		}
+		if Digest(back) != Digest(obj) {
+			t.Fatalf("stored as %s, which is read as %+v", stored, back)
+		}
+	})
+}

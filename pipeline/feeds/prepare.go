@@ -302,7 +302,10 @@ func (d *document) scan() error {
 // closing is what closes the document when it is cut at offset n, between two items.
 func (d *document) closing(n int) string {
 	s := "</" + d.root.name + ">"
-	head := d.text[:min(n, d.items[0].start)]
+	head := d.text[:n]
+	if len(d.items) > 0 { // there may be none but in CDATA that is never closed
+		head = head[:min(n, d.items[0].start)]
+	}
 	if i := bytes.Index(head, []byte("<channel")); i >= 0 && !bytes.Contains(head[i:], []byte("</channel")) {
 		s = "</channel>" + s
 	}

@@ -374,3 +374,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a server asks for, the wait is one that ends.
+func FuzzRetryAfter(f *testing.F) {
+	for _, v := range []string{"", "120", "-5", "1e9", "NaN", "+Inf", "9999999999999999999", "1h30m", "Wed, 16 Dec 2015 09:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		f.Add(v)
+	}
+	now := time.Date(2015, 12, 16, 8, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, v string) {
+		if d := retryAfter(v, now); d < 0 || d > maxRetryAfter {
+			t.Errorf("%q: %v", v, d)
+		}
+	})
+}

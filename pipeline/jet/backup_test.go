@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats-server/v2/server/archive"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
@@ -340,4 +341,34 @@ func TestRestoreExternal(t *testing.T) {
 	if diff := cmp.Diff(stored(t, n, pipeline.StreamArticles), stored(t, m, pipeline.StreamArticles)); diff != "" {
 		t.Errorf("articles (-was +is):\n%s", diff)
 	}
+}
+
+// A backup comes from elsewhere: whatever its part of a stream is, it is read to
+// its end or refused.
+func FuzzArchive(f *testing.F) {
+	var good bytes.Buffer
+	aw := archive.NewWriter(&good)
+	var head streamHead
+	head.Config.Name = "ITEMS"
+	if err := errors.Join(
+		writeJSON(aw, headName, head),
+		writeEntry(aw, archive.Header{Name: "item.0.a", Sequence: 7, Timestamp: 1, PayloadSize: 4}, []byte("text")),
+		aw.Close(),
+	); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good.Bytes())
+	f.Add(good.Bytes()[:good.Len()/2])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ar := archive.NewReader(bytes.NewReader(data))
+		head, err := readHead(ar, "ITEMS")
+		if err != nil {
+			return
+		}
+		if head.Config.Name != "ITEMS" {
+			t.Errorf("the head is of %q", head.Config.Name)
+		}
+		_ = writeArchive(io.Discard, head, ar, []io.Reader{bytes.NewReader(data)}) // any end is good, if it is one
+	})
 }
