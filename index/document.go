@@ -34,6 +34,7 @@ const (
 	fieldCopyOf    = "copy_of"
 	fieldDay       = "day"
 	fieldPublished = "published"
+	fieldSeen      = "seen"
 	fieldArticle   = "article"
 	fieldVersion   = "version"
 
@@ -130,6 +131,7 @@ func newDocument(a *pipeline.Article, v version, codec *codec) (doc *document.Do
 	}
 	addValues(doc, fieldDay, facetOptions, a.ID[:8])
 	doc.AddField(newSetField(fieldPublished, 1, timeTerms(a.Published)))
+	addValues(doc, fieldSeen, ownOptions, seenTerm(a.FirstSeen.Unix()))
 	doc.AddField(document.NewTextFieldCustom(fieldArticle, nil, stored, storedOptions, nil))
 	doc.AddField(document.NewTextFieldCustom(fieldVersion, nil, v.encode(), storedOptions, nil))
 	return doc, nil
