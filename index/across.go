@@ -70,6 +70,12 @@ type across struct {
 
 func (a *across) search(ctx context.Context) (res pipeline.SearchResult, err error) {
 	a.base = cursor{sort: cmp.Or(a.req.Sort, pipeline.SortNewest)}
+	// A cursor that is none of this search is for the shards to refuse.
+	if c, err := parseCursor(a.req.Cursor, a.base.sort); err == nil && !c.zero() {
+		a.base = c
+	} else if cmp.Or(a.req.Collapse, collapseNone) != collapseNone {
+		a.base.asOf = a.now.Unix()
+	}
 	if a.base.sort == pipeline.SortRelevance {
 		if err := a.weigh(ctx); err != nil {
 			return res, err
@@ -99,10 +105,6 @@ func (a *across) request(want string) PartRequest {
 
 // weigh asks what the words of the query weigh, unless the cursor knows.
 func (a *across) weigh(ctx context.Context) error {
-	// A cursor that is none of this search is for the shards to refuse.
-	if c, err := parseCursor(a.req.Cursor, a.base.sort); err == nil && !c.zero() {
-		a.base = c
-	}
 	if a.base.now == 0 {
 		a.base.now = a.now.Unix()
 	}

@@ -26,6 +26,7 @@ type smallWorld struct {
 	ix       *Index
 	seq      uint64
 	n        int
+	seen     time.Time                   // when the next ones are first seen; zero: when they are published
 	articles map[string]pipeline.Article // by key
 	docs     map[string]*query.Doc       // by id and revision
 }
@@ -93,6 +94,9 @@ func (w *smallWorld) write(t *testing.T, n int) {
 		w.n++
 		at := when.Add(-time.Duration(w.IntN(60*24)) * time.Hour)
 		a := article(w.n, at, w.text(1+w.IntN(5)), w.text(3+w.IntN(30)))
+		if !w.seen.IsZero() {
+			a.FirstSeen = w.seen
+		}
 		a.Source = []string{"one", "two", "three"}[w.IntN(3)]
 		a.Country = []string{"US", "", "RU"}[w.IntN(3)]
 		a.Lang = []string{"en", "zh-Hans", "ru"}[w.IntN(3)]

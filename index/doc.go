@@ -53,6 +53,7 @@
 //	copy_of                the article it is a copy of, as it is
 //	day                    the day of the id
 //	published              its day, hour, minute and second, for ranges
+//	seen                   the second it was first seen in, for cursors
 //	article, version       stored: the article; its revision and sequence
 //
 // # Searching

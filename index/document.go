@@ -35,6 +35,7 @@ const (
 	fieldCopyOf    = "copy_of"
 	fieldDay       = "day"
 	fieldPublished = "published"
+	fieldSeen      = "seen"
 	fieldArticle   = "article"
 	fieldVersion   = "version"
 
@@ -133,6 +134,7 @@ func newDocument(a *pipeline.Article, v version, codec *codec) (doc *inverted.Do
 	}
 	w.values(fieldDay, facetOptions, a.ID[:8])
 	w.values(fieldPublished, ownOptions, timeTerms(a.Published)...)
+	w.values(fieldSeen, ownOptions, seenTerm(a.FirstSeen.Unix()))
 	doc.Add(inverted.Field{Named: fieldArticle, Opts: storedOptions, Stored: stored})
 	doc.Add(inverted.Field{Named: fieldVersion, Opts: storedOptions, Stored: v.encode()})
 	w.doc = nil

@@ -73,6 +73,7 @@ func TestPeriodEnd(t *testing.T) {
 
 func TestCursor(t *testing.T) {
 	for _, c := range []cursor{
+		{sort: pipeline.SortOldest, asOf: 1450000000, id: "20151130235959-0123456789abcdef"},
 		{sort: pipeline.SortNewest, id: "20151130235959-0123456789abcdef"},
 		{sort: pipeline.SortRelevance, id: "20151130235959-0123456789abcdef", score: 0.1 + 0.2, now: when.Unix()},
 		{sort: pipeline.SortRelevance, id: "20151130235959-0123456789abcdef", score: 3, now: -5, weights: []float64{0, 0.25, 7.5}},

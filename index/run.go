@@ -149,6 +149,9 @@ func (r *run) open(fn func(*view) error) error {
 		r.mu.Lock()
 		r.opened = append(r.opened, v)
 		r.mu.Unlock()
+		if err := r.pin(v); err != nil {
+			return err
+		}
 		return fn(v)
 	})
 }
