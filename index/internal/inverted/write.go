@@ -82,8 +82,10 @@ func (b *buffer) Write(p []byte) (int, error) {
 // write makes out, index and sections of the documents.
 func (w *writer) write(docs []*Document) error {
 	w.out, w.docs = w.out[:0], len(docs)
-	w.findFields(docs)
 	defer w.forget()
+	if err := w.findFields(docs); err != nil {
+		return err
+	}
 	w.writeStored(docs)
 	for _, f := range w.fields {
 		if err := w.writeField(f); err != nil {
@@ -95,7 +97,7 @@ func (w *writer) write(docs []*Document) error {
 }
 
 // findFields numbers the fields: the id's first, then by name.
-func (w *writer) findFields(docs []*Document) {
+func (w *writer) findFields(docs []*Document) error {
 	if w.named == nil {
 		w.named = make(map[string]*field)
 	}
@@ -108,6 +110,9 @@ func (w *writer) findFields(docs []*Document) {
 				w.named[df.Named] = f
 				w.fields = append(w.fields, f)
 			}
+			if last := len(f.of) - 1; last >= 0 && f.of[last].doc == n {
+				return fmt.Errorf("document %s has two fields %s", d.id, df.Named)
+			}
 			f.options |= df.Opts
 			f.of = append(f.of, docField{n, df})
 		}
@@ -116,6 +121,7 @@ func (w *writer) findFields(docs []*Document) {
 	for i, f := range w.fields {
 		f.number = i
 	}
+	return nil
 }
 
 // writeStored writes what is stored of the documents, and where.
