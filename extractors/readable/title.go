@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/readable/internal/titles"
 )
 
 // separators stand between the title of an article and the name of its site,
@@ -15,12 +16,27 @@ var (
 	narrowSeparators = []string{"|", "_", "-", "—", "–"}
 )
 
-// chooseTitle takes what most places of the page agree on. A page of news is
+// chooseTitle leaves the choice to package titles, but on pages of the press:
+// these have often a headline of their own for every place, of which no fitted
+// choice tells on unseen hosts which is the one better than the rules do.
+func (g *gathered) chooseTitle(opt Options, site string) string {
+	names := g.siteNames(site)
+	ruled := g.ruledTitle(opt.Title, names)
+	if g.isPress() {
+		return ruled
+	}
+	page := g.titlePage(opt.URL, names, ruled)
+	if len(page.Said) <= leastSaid {
+		return ruled
+	}
+	return cmp.Or(page.Choose(), ruled)
+}
+
+// ruledTitle takes what most places of the page agree on. A page of news is
 // called what its metadata say that it be called elsewhere; any other page what
 // the heading says that the reader sees, where the metadata has it too. Either
 // without the site's name.
-func (g *gathered) chooseTitle(hint, site string) string {
-	names := g.siteNames(site)
+func (g *gathered) ruledTitle(hint string, names []string) string {
 	og := g.trimTitle(g.first("og:title", "twitter:title", "parsely-title", "sailthru.title", "dc.title"), names, true)
 	headline := g.trimTitle(line(g.ld.headline), names, true)
 	told := cmp.Or(og, headline)
@@ -28,6 +44,9 @@ func (g *gathered) chooseTitle(hint, site string) string {
 		told = ""
 	}
 	if told != "" && g.isNews() {
+		if g.overruled(og, headline) {
+			return headline
+		}
 		return told
 	}
 	// A heading that another place has as a title, or as a part of one.
@@ -60,6 +79,66 @@ func (g *gathered) chooseTitle(hint, site string) string {
 func (g *gathered) isNews() bool {
 	return g.ld.news || g.meta["news_keywords"] != "" ||
 		g.ld.found && g.meta["og:type"] == "article" && g.meta["article:section"] != ""
+}
+
+// overruled says whether on a page of news the headline in the JSON-LD is to
+// be believed against what others are told: where it calls that its alternative,
+// and where that is its end alone, and heading and title element have all of it.
+func (g *gathered) overruled(told, headline string) bool {
+	if told == "" || utf8.RuneCountInString(headline) < longHead || sameTitle(told, headline) {
+		return false
+	}
+	if slices.ContainsFunc(g.ld.alternatives, func(a string) bool { return a == told }) {
+		return true
+	}
+	return strings.HasSuffix(squeeze(headline), squeeze(told)) && startsTitle(g.title, headline) &&
+		slices.ContainsFunc(g.heard, func(s titles.Said) bool {
+			return s.Place == titles.H1 && s.Standing >= titles.Plain && sameTitle(s.Text, headline)
+		})
+}
+
+// leastSaid is how many places must say something, the rules among them, that
+// there is anything to choose by what they agree on.
+const leastSaid = 2
+
+// longHead is how many characters a text has at least that a heading doesn't
+// say by chance.
+const longHead = 15
+
+// pressMarks is how many signs of a publisher of news a page of the press has
+// at the least, see [gathered.press].
+const pressMarks = 3
+
+// isPress says whether the page is of a publisher of news, not of a blog that
+// calls its posts so.
+func (g *gathered) isPress() bool { return g.isNews() && g.press() >= pressMarks }
+
+// press counts what pages of publishers of news have in their metadata and
+// others seldom have, less what blogs have.
+func (g *gathered) press() int {
+	n := 0
+	count := func(is bool, by int) {
+		if is {
+			n += by
+		}
+	}
+	for _, names := range [][]string{
+		{"news_keywords"},
+		{"fb:app_id", "fb:pages"},
+		{"apple-itunes-app", "al:ios:url", "al:android:url", "twitter:app:id:iphone"},
+		{"parsely-title", "parsely-pub-date", "sailthru.title", "sailthru.date", "cxenseparse:title", "cxenseparse:articleid", "cxenseparse:recs:articleid", "cxenseparse:author", "vr:title"},
+		{"article:section"},
+		{"article:opinion", "article:content_tier", "article:location"},
+		{"syndication-source", "original-source", "standout", "googlebot-news"},
+	} {
+		count(slices.ContainsFunc(names, func(name string) bool { return g.meta[name] != "" }), 1)
+	}
+	for _, is := range []bool{g.ld.news, g.ld.newsroom, g.ld.priced, g.ld.body != "", len(g.ld.alternatives) > 0, g.isNews()} {
+		count(is, 1)
+	}
+	count(strings.Contains(strings.ToLower(g.meta["generator"]), "wordpress") || g.wordpress, -1)
+	count(g.meta["twitter:label1"] != "", -1) // a plugin's
+	return n
 }
 
 // siteNames are the names that the page gives its site, squeezed, and its host.
@@ -123,8 +202,12 @@ func (g *gathered) trimTitle(title string, names []string, told bool) string {
 	for range 3 {
 		title = trimSite(title, names, sections, title != whole)
 	}
-	for _, w := range append([]string{line(g.ld.headline)}, g.heads...) {
-		if rest, ok := strings.CutPrefix(title, w); ok && utf8.RuneCountInString(w) >= 15 {
+	heads := append([]string{line(g.ld.headline)}, g.heads...)
+	if sameTitle(title, heads[0]) { // in the publisher's own words
+		heads = nil
+	}
+	for _, w := range heads {
+		if rest, ok := strings.CutPrefix(title, w); ok && utf8.RuneCountInString(w) >= longHead {
 			if n, _ := separator(rest); n > 0 {
 				return w
 			}
@@ -246,11 +329,4 @@ func startsTitle(long, short string) bool {
 }
 
 // squeeze keeps letters and digits, in lower case.
-func squeeze(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s)
-}
+func squeeze(s string) string { return titles.Squeeze(s) }
