@@ -114,7 +114,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		g.order()
 	case "title":
 		if g.title == "" {
-			if t := line(content(n)); len(t) <= maxTitle {
+			if t := line(html.UnescapeString(content(n))); len(t) <= maxTitle { // some escape it twice
 				g.title = t
 			}
 		}

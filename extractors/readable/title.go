@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/newswatch/newswatch/extractors/readable/internal/titles"
@@ -23,13 +24,50 @@ func (g *gathered) chooseTitle(opt Options, site string) string {
 	names := g.siteNames(site)
 	ruled := g.ruledTitle(opt.Title, names)
 	if g.isPress() {
-		return ruled
+		return g.spell(ruled, names)
 	}
 	page := g.titlePage(opt.URL, names, ruled)
 	if len(page.Said) <= leastSaid {
-		return ruled
+		return g.spell(ruled, names)
 	}
-	return cmp.Or(page.Choose(), ruled)
+	return g.spell(cmp.Or(page.Choose(), ruled), names)
+}
+
+// spell writes a title without the marks that set the direction of script, and
+// as another place does that says the same, where it is all in capitals.
+func (g *gathered) spell(title string, names []string) string {
+	title = strings.TrimSpace(strings.Map(func(c rune) rune {
+		if c == '\u200e' || c == '\u200f' || c >= '\u202a' && c <= '\u202e' || c >= '\u2066' && c <= '\u2069' {
+			return -1
+		}
+		return c
+	}, title))
+	if !shouted(title) {
+		return title
+	}
+	for _, t := range append([]string{g.first("og:title"), line(g.ld.headline), g.title, g.first("twitter:title")}, g.heads...) {
+		for _, t := range []string{t, g.trimTitle(t, names, false)} {
+			if sameTitle(t, title) && !shouted(t) {
+				return t
+			}
+		}
+	}
+	return title
+}
+
+// shouted says whether a text has more than a name of letters and all of them
+// are capitals.
+func shouted(s string) bool {
+	n := 0
+	for _, c := range s {
+		switch {
+		case unicode.IsLower(c):
+			return false
+		case unicode.IsUpper(c):
+			n++
+		}
+	}
+	return n >= longHead
 }
 
 // ruledTitle takes what most places of the page agree on. A page of news is
@@ -213,30 +251,78 @@ func (g *gathered) trimTitle(title string, names []string, told bool) string {
 			}
 		}
 	}
-	if title != whole || told {
+	switch {
+	case told:
 		return title
+	case title != whole:
+		return trimWide(title)
 	}
+	return trimUnnamed(title)
+}
+
+// trimUnnamed takes off the end of a title what looks like the name of a site,
+// and before it that of its section.
+func trimUnnamed(title string) string {
+	cut := ""
 	for _, sep := range wideSeparators {
 		if sep == "：" { // as a colon, within titles
 			continue
 		}
-		if i := strings.LastIndex(title, sep); i > 0 {
-			head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):])
-			if Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
-				return head
-			}
+		i := strings.LastIndex(title, sep)
+		if i <= 0 {
+			continue
+		}
+		if head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):]); appended(head, tail) {
+			title, cut = head, sep
+			break
 		}
 	}
-	for range 3 { // 标题-新华网
+	for range 2 { // what stands before a site's name is a section's where it begins as a name does
+		at, n := -1, 0
+		for _, sep := range wideSeparators[:8] {
+			if i := strings.LastIndex(title, sep); cut != "" && i > at && sep != " « " {
+				at, n = i, len(sep)
+			}
+		}
+		if i := strings.LastIndex(title, "--"); cut == "--" && i > 0 {
+			at, n = i, 2
+		}
+		if at <= 0 {
+			break
+		}
+		head, tail := strings.TrimSpace(title[:at]), strings.TrimSpace(title[at+n:])
+		if c := firstRune(tail); !appended(head, tail) || !unicode.IsUpper(c) && !wide(c) {
+			break
+		}
+		title = head
+	}
+	return trimWide(title)
+}
+
+// appended says whether what follows a separator is short enough beside what
+// stands before it to be no part of a title.
+func appended(head, tail string) bool {
+	return tail != "" && Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail)
+}
+
+// trimWide takes off the end of a Chinese title the names of outlets, and of
+// sections and subjects before these, which narrow separators set apart:
+// 标题_新闻_新华网, 标题|乌镇_网易订阅. An underscore stands in no title.
+func trimWide(title string) string {
+	cut := false
+	for range 5 {
 		i := strings.LastIndexAny(title, "|_-—–")
 		if i <= 0 {
 			break
 		}
-		_, size := utf8.DecodeRuneInString(title[i:])
-		if tail := strings.TrimSpace(title[i+size:]); !isOutlet(tail) || utf8.RuneCountInString(tail) > 12 {
+		sep, size := utf8.DecodeRuneInString(title[i:])
+		head, tail := strings.TrimRight(title[:i], " |_-—–"), strings.TrimSpace(title[i+size:])
+		n := utf8.RuneCountInString(tail)
+		name := wide(firstRune(tail)) && n <= 6 && utf8.RuneCountInString(head) >= 8 && (sep == '_' || cut && sep == '|')
+		if n > 12 || !isOutlet(tail) && !name {
 			break
 		}
-		title = strings.TrimRight(title[:i], " |_-—–")
+		title, cut = head, true
 	}
 	return title
 }

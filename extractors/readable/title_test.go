@@ -4,9 +4,9 @@ import "testing"
 
 func TestTitle(t *testing.T) {
 	const (
-		og   = `<meta property="og:title" content="`
-		site = `<meta property="og:site_name" content="Wuzhen Daily">`
-		news = `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen"}</script>`
+		og    = `<meta property="og:title" content="`
+		site  = `<meta property="og:site_name" content="Wuzhen Daily">`
+		news  = `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen"}</script>`
 		press = news + `<meta property="fb:app_id" content="1"><meta property="article:section" content="Business">`
 	)
 	tests := []struct {
