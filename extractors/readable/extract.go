@@ -93,7 +93,7 @@ func extract(body []byte, opt Options, trace *Trace) (page Page, err error) {
 // describe sets everything but the text.
 func (g *gathered) describe(p *Page, root *html.Node, opt Options) {
 	p.Site = g.site()
-	p.Title = g.chooseTitle(opt.Title, p.Site)
+	p.Title = g.chooseTitle(opt, p.Site)
 	p.Author = g.author(p.Site)
 	p.Summary = line(cmp.Or(g.first("og:description", "description", "twitter:description"), g.ld.summary))
 	p.Section = cmp.Or(section(g.first("article:section")), section(line(g.ld.section)))

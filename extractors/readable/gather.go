@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/newswatch/newswatch/extractors/readable/internal/titles"
 )
 
 // gathered is what one walk over a page finds beside its body.
@@ -19,12 +21,16 @@ type gathered struct {
 	canon string // link rel=canonical
 	amp   string // link rel=amphtml
 	base  string // base href
-	ld    linked
 
-	dated   []dated      // dates, in the order of the page
-	credits []credit     // who may have written it
-	subs    []string     // the first h2 elements
-	scripts []*html.Node // that may hold the page's data
+	wordpress bool // links lead to its folders
+	ld        linked
+
+	dated   []dated         // dates, in the order of the page
+	credits []credit        // who may have written it
+	subs    []string        // the first h2 elements
+	heard   []titles.Said   // what the headings say, and what is marked as one
+	lead    strings.Builder // the beginning of the text
+	scripts []*html.Node    // that may hold the page's data
 
 	words map[string]hint // what class and id values say, by value
 	line  lineBuffer
@@ -108,7 +114,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		g.order()
 	case "title":
 		if g.title == "" {
-			if t := line(content(n)); len(t) <= maxTitle {
+			if t := line(html.UnescapeString(content(n))); len(t) <= maxTitle { // some escape it twice
 				g.title = t
 			}
 		}
@@ -121,6 +127,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 					g.head = g.pos
 				}
 				g.heads = append(g.heads, t)
+				g.hear(n, h, t)
 			}
 		}
 		h |= inHeading
@@ -128,6 +135,7 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 		if len(g.subs) < maxHeads {
 			if t := headText(n); t != "" && len(t) <= maxTitle {
 				g.subs = append(g.subs, t)
+				g.hear(n, h, t)
 			}
 		}
 	case "base":
@@ -152,10 +160,14 @@ func (g *gathered) element(n *html.Node, h hint) (hint, bool) {
 			g.credit(n, fromRel, h)
 		}
 	}
+	g.marked(n, h)
 	return g.attributes(n, h), true
 }
 
 func (g *gathered) link(n *html.Node) {
+	if href := attr(n, "href"); !g.wordpress {
+		g.wordpress = strings.Contains(href, "/wp-content/") || strings.Contains(href, "/wp-json")
+	}
 	switch rel := strings.ToLower(strings.TrimSpace(attr(n, "rel"))); {
 	case rel == "canonical" && g.canon == "":
 		g.canon = strings.TrimSpace(attr(n, "href"))

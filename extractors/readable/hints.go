@@ -140,6 +140,10 @@ func (g *gathered) flush() {
 		return
 	}
 	g.pos++
+	if len(l.text) >= leadLine && g.lead.Len() < leadMost && (l.spans[0].hint|l.spans[len(l.spans)-1].hint)&(offside|inHeading) == 0 {
+		g.lead.Write(l.text)
+		g.lead.WriteByte('\n')
+	}
 	g.readLine(string(l.text))
 	l.text, l.spans, l.long = l.text[:0], l.spans[:0], false
 }

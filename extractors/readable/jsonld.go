@@ -27,6 +27,12 @@ type linked struct {
 	paid                    bool // isAccessibleForFree is false
 	found                   bool
 	news                    bool // the type is one of news
+	newsroom                bool // the publisher is a news organization
+	priced                  bool // whether it is free is said
+
+	others       []string // headlines, that of the article among them
+	called       []string // names of articles and pages
+	alternatives []string // other titles of the same
 }
 
 // add reads the content of one script element. What isn't JSON is passed over.
@@ -59,8 +65,12 @@ func (l *linked) walk(v any, depth int) {
 				l.names[id] = name
 			}
 		}
+		article := isArticleType(x["@type"])
+		if article || isPageType(x["@type"]) {
+			l.title(x)
+		}
 		switch {
-		case isArticleType(x["@type"]):
+		case article:
 			l.take(x)
 		case len(l.dates) == 0 && l.page == "":
 			l.page = ldText(x["datePublished"])
@@ -71,6 +81,19 @@ func (l *linked) walk(v any, depth int) {
 			}
 		}
 	}
+}
+
+// title notes what an article or a page calls itself.
+func (l *linked) title(x map[string]any) {
+	note := func(list *[]string, key string) {
+		if t := line(ldText(x[key])); t != "" && len(t) <= maxTitle && len(*list) < maxHeads && !slices.Contains(*list, t) {
+			*list = append(*list, t)
+		}
+	}
+	note(&l.others, "headline")
+	note(&l.called, "name")
+	note(&l.alternatives, "alternativeHeadline")
+	note(&l.alternatives, "alternateName")
 }
 
 func (l *linked) take(x map[string]any) {
@@ -108,6 +131,8 @@ func (l *linked) take(x map[string]any) {
 			l.authors, l.ids = ldNames(x["creator"]), ldIDs(x["creator"])
 		}
 	}
+	l.newsroom = l.newsroom || isNewsType(x["publisher"])
+	l.priced = l.priced || x["isAccessibleForFree"] != nil
 	l.paid = l.paid || isFalse(x["isAccessibleForFree"]) || isFalse(x["isAccessibleForfree"])
 }
 
@@ -161,6 +186,17 @@ func isArticleType(v any) bool {
 		if slices.ContainsFunc(x, isArticleType) {
 			return true
 		}
+	}
+	return false
+}
+
+// isPageType says whether a type is that of a web page.
+func isPageType(v any) bool {
+	switch x := v.(type) {
+	case string:
+		return x == "WebPage" || x == "ItemPage"
+	case []any:
+		return slices.ContainsFunc(x, isPageType)
 	}
 	return false
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/newswatch/newswatch/extractors/readable/internal/titles"
 )
 
 // separators stand between the title of an article and the name of its site,
@@ -15,12 +17,64 @@ var (
 	narrowSeparators = []string{"|", "_", "-", "—", "–"}
 )
 
-// chooseTitle takes what most places of the page agree on. A page of news is
+// chooseTitle leaves the choice to package titles, but on pages of the press:
+// these have often a headline of their own for every place, of which no fitted
+// choice tells on unseen hosts which is the one better than the rules do.
+func (g *gathered) chooseTitle(opt Options, site string) string {
+	names := g.siteNames(site)
+	ruled := g.ruledTitle(opt.Title, names)
+	if g.isPress() {
+		return g.spell(ruled, names)
+	}
+	page := g.titlePage(opt.URL, names, ruled)
+	if len(page.Said) <= leastSaid {
+		return g.spell(ruled, names)
+	}
+	return g.spell(cmp.Or(page.Choose(), ruled), names)
+}
+
+// spell writes a title without the marks that set the direction of script, and
+// as another place does that says the same, where it is all in capitals.
+func (g *gathered) spell(title string, names []string) string {
+	title = strings.TrimSpace(strings.Map(func(c rune) rune {
+		if c == '\u200e' || c == '\u200f' || c >= '\u202a' && c <= '\u202e' || c >= '\u2066' && c <= '\u2069' {
+			return -1
+		}
+		return c
+	}, title))
+	if !shouted(title) {
+		return title
+	}
+	for _, t := range append([]string{g.first("og:title"), line(g.ld.headline), g.title, g.first("twitter:title")}, g.heads...) {
+		for _, t := range []string{t, g.trimTitle(t, names, false)} {
+			if sameTitle(t, title) && !shouted(t) {
+				return t
+			}
+		}
+	}
+	return title
+}
+
+// shouted says whether a text has more than a name of letters and all of them
+// are capitals.
+func shouted(s string) bool {
+	n := 0
+	for _, c := range s {
+		switch {
+		case unicode.IsLower(c):
+			return false
+		case unicode.IsUpper(c):
+			n++
+		}
+	}
+	return n >= longHead
+}
+
+// ruledTitle takes what most places of the page agree on. A page of news is
 // called what its metadata say that it be called elsewhere; any other page what
 // the heading says that the reader sees, where the metadata has it too. Either
 // without the site's name.
-func (g *gathered) chooseTitle(hint, site string) string {
-	names := g.siteNames(site)
+func (g *gathered) ruledTitle(hint string, names []string) string {
 	og := g.trimTitle(g.first("og:title", "twitter:title", "parsely-title", "sailthru.title", "dc.title"), names, true)
 	headline := g.trimTitle(line(g.ld.headline), names, true)
 	told := cmp.Or(og, headline)
@@ -28,6 +82,9 @@ func (g *gathered) chooseTitle(hint, site string) string {
 		told = ""
 	}
 	if told != "" && g.isNews() {
+		if g.overruled(og, headline) {
+			return headline
+		}
 		return told
 	}
 	// A heading that another place has as a title, or as a part of one.
@@ -60,6 +117,66 @@ func (g *gathered) chooseTitle(hint, site string) string {
 func (g *gathered) isNews() bool {
 	return g.ld.news || g.meta["news_keywords"] != "" ||
 		g.ld.found && g.meta["og:type"] == "article" && g.meta["article:section"] != ""
+}
+
+// overruled says whether on a page of news the headline in the JSON-LD is to
+// be believed against what others are told: where it calls that its alternative,
+// and where that is its end alone, and heading and title element have all of it.
+func (g *gathered) overruled(told, headline string) bool {
+	if told == "" || utf8.RuneCountInString(headline) < longHead || sameTitle(told, headline) {
+		return false
+	}
+	if slices.ContainsFunc(g.ld.alternatives, func(a string) bool { return a == told }) {
+		return true
+	}
+	return strings.HasSuffix(squeeze(headline), squeeze(told)) && startsTitle(g.title, headline) &&
+		slices.ContainsFunc(g.heard, func(s titles.Said) bool {
+			return s.Place == titles.H1 && s.Standing >= titles.Plain && sameTitle(s.Text, headline)
+		})
+}
+
+// leastSaid is how many places must say something, the rules among them, that
+// there is anything to choose by what they agree on.
+const leastSaid = 2
+
+// longHead is how many characters a text has at least that a heading doesn't
+// say by chance.
+const longHead = 15
+
+// pressMarks is how many signs of a publisher of news a page of the press has
+// at the least, see [gathered.press].
+const pressMarks = 3
+
+// isPress says whether the page is of a publisher of news, not of a blog that
+// calls its posts so.
+func (g *gathered) isPress() bool { return g.isNews() && g.press() >= pressMarks }
+
+// press counts what pages of publishers of news have in their metadata and
+// others seldom have, less what blogs have.
+func (g *gathered) press() int {
+	n := 0
+	count := func(is bool, by int) {
+		if is {
+			n += by
+		}
+	}
+	for _, names := range [][]string{
+		{"news_keywords"},
+		{"fb:app_id", "fb:pages"},
+		{"apple-itunes-app", "al:ios:url", "al:android:url", "twitter:app:id:iphone"},
+		{"parsely-title", "parsely-pub-date", "sailthru.title", "sailthru.date", "cxenseparse:title", "cxenseparse:articleid", "cxenseparse:recs:articleid", "cxenseparse:author", "vr:title"},
+		{"article:section"},
+		{"article:opinion", "article:content_tier", "article:location"},
+		{"syndication-source", "original-source", "standout", "googlebot-news"},
+	} {
+		count(slices.ContainsFunc(names, func(name string) bool { return g.meta[name] != "" }), 1)
+	}
+	for _, is := range []bool{g.ld.news, g.ld.newsroom, g.ld.priced, g.ld.body != "", len(g.ld.alternatives) > 0, g.isNews()} {
+		count(is, 1)
+	}
+	count(strings.Contains(strings.ToLower(g.meta["generator"]), "wordpress") || g.wordpress, -1)
+	count(g.meta["twitter:label1"] != "", -1) // a plugin's
+	return n
 }
 
 // siteNames are the names that the page gives its site, squeezed, and its host.
@@ -123,37 +240,89 @@ func (g *gathered) trimTitle(title string, names []string, told bool) string {
 	for range 3 {
 		title = trimSite(title, names, sections, title != whole)
 	}
-	for _, w := range append([]string{line(g.ld.headline)}, g.heads...) {
-		if rest, ok := strings.CutPrefix(title, w); ok && utf8.RuneCountInString(w) >= 15 {
+	heads := append([]string{line(g.ld.headline)}, g.heads...)
+	if sameTitle(title, heads[0]) { // in the publisher's own words
+		heads = nil
+	}
+	for _, w := range heads {
+		if rest, ok := strings.CutPrefix(title, w); ok && utf8.RuneCountInString(w) >= longHead {
 			if n, _ := separator(rest); n > 0 {
 				return w
 			}
 		}
 	}
-	if title != whole || told {
+	switch {
+	case told:
 		return title
+	case title != whole:
+		return trimWide(title)
 	}
+	return trimUnnamed(title)
+}
+
+// trimUnnamed takes off the end of a title what looks like the name of a site,
+// and before it that of its section.
+func trimUnnamed(title string) string {
+	cut := ""
 	for _, sep := range wideSeparators {
 		if sep == "：" { // as a colon, within titles
 			continue
 		}
-		if i := strings.LastIndex(title, sep); i > 0 {
-			head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):])
-			if Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail) {
-				return head
-			}
+		i := strings.LastIndex(title, sep)
+		if i <= 0 {
+			continue
+		}
+		if head, tail := strings.TrimSpace(title[:i]), strings.TrimSpace(title[i+len(sep):]); appended(head, tail) {
+			title, cut = head, sep
+			break
 		}
 	}
-	for range 3 { // 标题-新华网
+	for range 2 { // what stands before a site's name is a section's where it begins as a name does
+		at, n := -1, 0
+		for _, sep := range wideSeparators[:8] {
+			if i := strings.LastIndex(title, sep); cut != "" && i > at && sep != " « " {
+				at, n = i, len(sep)
+			}
+		}
+		if i := strings.LastIndex(title, "--"); cut == "--" && i > 0 {
+			at, n = i, 2
+		}
+		if at <= 0 {
+			break
+		}
+		head, tail := strings.TrimSpace(title[:at]), strings.TrimSpace(title[at+n:])
+		if c := firstRune(tail); !appended(head, tail) || !unicode.IsUpper(c) && !wide(c) {
+			break
+		}
+		title = head
+	}
+	return trimWide(title)
+}
+
+// appended says whether what follows a separator is short enough beside what
+// stands before it to be no part of a title.
+func appended(head, tail string) bool {
+	return tail != "" && Weight(tail) <= 30 && Weight(head) >= 2*Weight(tail)
+}
+
+// trimWide takes off the end of a Chinese title the names of outlets, and of
+// sections and subjects before these, which narrow separators set apart:
+// 标题_新闻_新华网, 标题|乌镇_网易订阅. An underscore stands in no title.
+func trimWide(title string) string {
+	cut := false
+	for range 5 {
 		i := strings.LastIndexAny(title, "|_-—–")
 		if i <= 0 {
 			break
 		}
-		_, size := utf8.DecodeRuneInString(title[i:])
-		if tail := strings.TrimSpace(title[i+size:]); !isOutlet(tail) || utf8.RuneCountInString(tail) > 12 {
+		sep, size := utf8.DecodeRuneInString(title[i:])
+		head, tail := strings.TrimRight(title[:i], " |_-—–"), strings.TrimSpace(title[i+size:])
+		n := utf8.RuneCountInString(tail)
+		name := wide(firstRune(tail)) && n <= 6 && utf8.RuneCountInString(head) >= 8 && (sep == '_' || cut && sep == '|')
+		if n > 12 || !isOutlet(tail) && !name {
 			break
 		}
-		title = strings.TrimRight(title[:i], " |_-—–")
+		title, cut = head, true
 	}
 	return title
 }
@@ -246,11 +415,4 @@ func startsTitle(long, short string) bool {
 }
 
 // squeeze keeps letters and digits, in lower case.
-func squeeze(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s)
-}
+func squeeze(s string) string { return titles.Squeeze(s) }

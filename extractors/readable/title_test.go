@@ -4,15 +4,20 @@ import "testing"
 
 func TestTitle(t *testing.T) {
 	const (
-		og   = `<meta property="og:title" content="`
-		site = `<meta property="og:site_name" content="Wuzhen Daily">`
-		news = `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen"}</script>`
+		og    = `<meta property="og:title" content="`
+		site  = `<meta property="og:site_name" content="Wuzhen Daily">`
+		news  = `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen"}</script>`
+		press = news + `<meta property="fb:app_id" content="1"><meta property="article:section" content="Business">`
 	)
 	tests := []struct {
 		name, url, html, want string
 	}{
 		{"the heading, where the metadata begins with it", "", `<title>Huawei opens a plant - Wuzhen Daily</title><h1>Huawei opens a plant</h1>`, "Huawei opens a plant"},
-		{"what news is to be quoted as", "", news + og + `Huawei opens its plant">` + `<h1>Huawei opens a plant in Wuzhen</h1>`, "Huawei opens its plant"},
+		{"what news is to be quoted as", "", press + og + `Huawei opens its plant">` + `<h1>Huawei opens a plant in Wuzhen</h1>`, "Huawei opens its plant"},
+		{"what the publisher calls the alternative", "", `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen","alternativeHeadline":"Huawei opens its plant"}</script>` + press + og + `Huawei opens its plant">` + `<h1>Huawei opens a plant in Wuzhen</h1>`, "Huawei opens a plant in Wuzhen"},
+		{"the end of the headline alone", "", `<title>Wuzhen: Huawei opens a plant in the town</title><script type="application/ld+json">{"@type":"NewsArticle","headline":"Wuzhen: Huawei opens a plant in the town"}</script>` + press + og + `Huawei opens a plant in the town"><h1>Wuzhen: Huawei opens a plant in the town</h1>`, "Wuzhen: Huawei opens a plant in the town"},
+		{"the publisher's own suffix", "", `<script type="application/ld+json">{"@type":"NewsArticle","headline":"Huawei opens a plant in Wuzhen - Latest news"}</script>` + press + og + `Huawei opens a plant in Wuzhen - Latest news"><h1>Huawei opens a plant in Wuzhen</h1>`, "Huawei opens a plant in Wuzhen - Latest news"},
+		{"a blog whose metadata is written for search engines", "", og + `Plants of Huawei: the best 10 in 2024 | Blog"><title>Plants of Huawei: the best 10 in 2024 | Blog</title><link href="https://x.example/wp-content/a.css"><h1 class="entry-title">Ten plants of Huawei that we visited</h1>`, "Ten plants of Huawei that we visited"},
 		{"the heading elsewhere", "", og + `Top ten plants of Huawei in 2024"><h1>Top ten plants of Huawei</h1>`, "Top ten plants of Huawei"},
 		{"the site and what follows it", "", site + og + `Huawei opens a plant | Wuzhen Daily | by Li Na">`, "Huawei opens a plant"},
 		{"the site's name before", "", site + og + `Wuzhen Daily | Huawei opens a plant">`, "Huawei opens a plant"},

@@ -11,7 +11,8 @@
 // keeps no model: each part is measured with all that is fitted on the others,
 // and the tables are those in BENCHMARKS.md. With -votes the others' texts are
 // measured as votes, too; with -losses it shows what kinds of blocks the texts
-// have too much and too little of. -half fits on one half of the hosts and
+// have too much and too little of. With -titles it is the choice of titles that
+// is fitted, into internal/titles/model.json, or measured. -half fits on one half of the hosts and
 // measures both, for trying things out.
 package main
 
@@ -69,6 +70,7 @@ func main() {
 	written := flag.String("written", "extractors/readable/testdata/pages", "the pages written by hand")
 	votes := flag.String("votes", "", "folder of the texts of others, which cmd/internal/bench/peers writes, to measure as votes; for -folds")
 	lost := flag.Bool("losses", false, "show which kinds of blocks -folds has too much and too little of")
+	titled := flag.Bool("titles", false, "fit the choice of titles instead; with -folds measure it")
 	flag.StringVar(&shown, "show", "", "show what is wrong with the pages of this set")
 	flag.Parse()
 	pages, err := readabletest.Pages(os.Getenv("NEWSWATCH_CORPORA"))
@@ -80,6 +82,10 @@ func main() {
 		log.Fatal(err)
 	}
 	pages = append(pages, hand...)
+	if *titled {
+		fitTitles(pages, *parts, "extractors/readable/internal/titles/model.json", *benchmarks)
+		return
+	}
 	pages = slices.DeleteFunc(pages, func(p readabletest.Page) bool { return p.Body == "" && len(p.W) == 0 })
 	var fit, rest []readabletest.Page
 	for _, p := range pages {
