@@ -96,7 +96,7 @@ func (ix *Index) recover(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			wait = fullWait
-			ix.log.Error("damaged partition can't be read: tried again", "partition", d.Partition, "aside", d.Folder, "err", err)
+			ix.log.Error("damaged partition can't be mended: tried again", "partition", d.Partition, "aside", d.Folder, "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -118,7 +118,7 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 		return ix.recovery.set(d, func(d *damage) { d.State, d.Ended, d.recount = RecoveryDone, ix.now().UTC(), false })
 	}
 	if d.State == RecoveryDone {
-		return ix.recount(ctx, d)
+		return ix.check(ctx, d)
 	}
 	if p := ix.partition(d.Partition); p == nil {
 		ix.writing.Lock()
@@ -217,6 +217,24 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
 		"recovered", d.Own, "unreadable", s.Lost, "lost", d.Lost, "took", time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// check does what is left to be done of a recovery whose documents were read.
+func (ix *Index) check(ctx context.Context, d *damage) error {
+	if d.Unchecked {
+		if p := ix.partition(d.Partition); p != nil {
+			if err := ix.removeOlder(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := ix.recovery.set(d, func(d *damage) { d.Unchecked = false }); err != nil {
+			return err
+		}
+	}
+	if d.recount {
+		return ix.recount(ctx, d)
+	}
+	return nil
 }
 
 // recount counts what a killed process wrote and did not live to count. What has
@@ -419,10 +437,12 @@ func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
 		return err
 	}
 	ix.metrics.recovered.Add(float64(r.docs))
-	if err := ix.removeOlder(ctx, p); err != nil && ctx.Err() == nil {
-		ix.log.Error("whether articles of the partition are elsewhere in a newer state is not known", "partition", p.name, "err", err)
+	older := ix.removeOlder(ctx, p)
+	if older != nil && ctx.Err() == nil {
+		ix.log.Error("whether articles of the partition are elsewhere in a newer state is not known: tried again", "partition", p.name, "err", older)
 	}
 	err = ix.recovery.set(d, func(d *damage) {
+		d.Unchecked = older != nil
 		d.inPlace, d.State, d.Ended, d.AskedFrom = false, RecoveryDone, ix.now().UTC(), r.from
 		d.Expected, d.Own, d.Back, d.Unread = r.docs+r.lost, r.docs, r.docs, r.lost
 		for _, id := range r.ids {
@@ -432,6 +452,7 @@ func (ix *Index) mend(ctx context.Context, p *partition, why error) error {
 		}
 		slices.Sort(d.Missing)
 	})
+	ix.recovery.kick()
 	ix.log.Warn("damaged partition was made anew", "partition", p.name, "aside", d.Folder, "recovered", r.docs,
 		"lost", r.lost, "asked_from_seq", r.from, "took", time.Since(began).Round(time.Millisecond))
 	return err

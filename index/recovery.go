@@ -46,6 +46,10 @@ type damage struct {
 	Back    int      `json:"back"`              // articles that were gone and are there again
 	Missing []string `json:"missing,omitempty"` // ids of such documents, as far as known, in order
 
+	// Unchecked says that it is not known yet whether what came back is elsewhere
+	// in a newer state.
+	Unchecked bool `json:"unchecked,omitempty"`
+
 	own      map[string]bool // ids of articles recovered from its own documents
 	unwanted map[string]bool // ids of those that retention wants no more
 	inPlace  bool            // the partition is being renewed, and its folder still in its place
@@ -116,11 +120,16 @@ func (r *recovery) add(d damage) *damage {
 	r.all = slices.DeleteFunc(r.all, func(o *damage) bool { return o.Folder == d.Folder })
 	r.all = append(r.all, &d)
 	slices.SortStableFunc(r.all, func(a, b *damage) int { return a.Found.Compare(b.Found) })
+	r.kick()
+	return &d
+}
+
+// kick has what is pending looked at.
+func (r *recovery) kick() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
-	return &d
 }
 
 // write puts what is known of a damage into its folder.
@@ -174,12 +183,12 @@ func (r *recovery) set(d *damage, do func(d *damage)) error {
 }
 
 // pending is the oldest damage whose documents are still to be read, or whose
-// articles are to be counted; nil: none.
+// articles are to be counted or compared; nil: none.
 func (r *recovery) pending() *damage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, d := range r.all {
-		if (d.State == RecoveryRunning || d.recount) && !d.inPlace {
+		if (d.State == RecoveryRunning || d.recount || d.Unchecked) && !d.inPlace {
 			return d
 		}
 	}

@@ -136,3 +136,80 @@ func TestUnwantedIsNotRecovered(t *testing.T) {
 		})
 	}
 }
+
+// Whether what came back is elsewhere in a newer state is looked at again, also by
+// another process, where it could not be found out.
+func TestRecoveryIsCheckedAnew(t *testing.T) {
+	dir, articles := damagedNews(t)
+	ix := openTest(t, dir)
+	counted(t, ix)
+	p := ix.partition(month)
+	was, _, err := ix.stored(p, messages(60)[21].Value.ID) // has no later revision
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := was
+	newer.Published = when.AddDate(0, -1, 0)
+	newer.ID, newer.Revision = pipeline.NewID(newer.Published, newer.FirstSeen, newer.Key), 2
+	put(t, ix, stored(100, newer))
+	// As if the partition had been mended with it.
+	doc, err := newDocument(&was, version{1, 1}, ix.codec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.apply(change{put: []*putDoc{{article: was, version: version{1, 1}, doc: doc}}, low: 1, high: 1}, when); err != nil {
+		t.Fatal(err)
+	}
+	for !durable(p) {
+		time.Sleep(time.Millisecond)
+	}
+	if n := p.documents(); n != articles {
+		t.Fatalf("%d documents, want %d", n, articles)
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := filepath.Glob(filepath.Join(dir, "*"+damagedInfix+"*"))
+	if err != nil || len(folder) != 1 {
+		t.Fatal(folder, err)
+	}
+	d := readDamage(folder[0])
+	d.Unchecked = true
+	if err := d.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	ix = openTest(t, dir)
+	counted(t, ix)
+	if n := ix.partition(month).documents(); n != articles-1 {
+		t.Errorf("%d documents, want %d: the older one is to go", n, articles-1)
+	}
+	if got, err := ix.ByKey(t.Context(), was.Key); err != nil || got.Revision != 2 {
+		t.Errorf("revision %d, %v; want 2", got.Revision, err)
+	}
+	if readDamage(folder[0]).Unchecked {
+		t.Error("it is still to be looked at")
+	}
+}
+
+// A suspicion is followed soon, but a partition is not read all the time.
+func TestSuspectedAgain(t *testing.T) {
+	tests := []struct {
+		took, ago time.Duration
+		want      bool
+	}{
+		{time.Millisecond, time.Second, false},
+		{time.Millisecond, 10 * time.Second, true},
+		{20 * time.Second, 179 * time.Second, false},
+		{20 * time.Second, 180 * time.Second, true},
+		{time.Hour, 599 * time.Second, false},
+		{time.Hour, 600 * time.Second, true},
+	}
+	for _, tt := range tests {
+		if got := (lastScrub{when, tt.took}).due(when.Add(tt.ago)); got != tt.want {
+			t.Errorf("%v after a scrub of %v: %v, want %v", tt.ago, tt.took, got, tt.want)
+		}
+	}
+	if !(lastScrub{}).due(when) {
+		t.Error("one that was never scrubbed is not due")
+	}
+}

@@ -57,8 +57,8 @@ func (ix *Index) scrubOne(ctx context.Context, p *partition) {
 		err = p.checkStored(ctx, ix.codec)
 	}
 	if err == nil && sealed != nil {
-		if err = sealed.check(ctx, p.path, pace); err != nil && !p.isSealed() {
-			err = nil // written to meanwhile
+		if err = sealed.check(ctx, p.path, pace); err != nil && p.seal() != sealed {
+			err = nil // another folder is in its place, or it was written to meanwhile
 		}
 	}
 	switch {
@@ -117,6 +117,8 @@ func (p *partition) checkStored(ctx context.Context, c *codec) error {
 // checkFiles sees that the files which an open partition holds are those a
 // start would open.
 func (p *partition) checkFiles() error {
+	p.gate.RLock() // else another folder may just be taking the place
+	defer p.gate.RUnlock()
 	for _, name := range []string{"index_meta.json", filepath.Join("store", "root.bolt")} {
 		info, err := os.Stat(filepath.Join(p.path, name))
 		switch {
@@ -131,8 +133,24 @@ func (p *partition) checkFiles() error {
 	return nil
 }
 
-// suspectAgain is how long after a scrub another is made for a suspicion alone.
-const suspectAgain = 10 * time.Minute
+// A lastScrub is when a suspected partition was scrubbed, and how long that took.
+type lastScrub struct {
+	ended time.Time
+	took  time.Duration
+}
+
+// For a suspicion alone a partition is scrubbed a tenth of the time at most, but
+// waits no longer than suspectLongest: damage may have come since.
+const (
+	suspectRest     = 9 // times as long as the last scrub took
+	suspectShortest = 10 * time.Second
+	suspectLongest  = 10 * time.Minute
+)
+
+// due says that another scrub may be made.
+func (l lastScrub) due(now time.Time) bool {
+	return now.Sub(l.ended) >= min(max(suspectRest*l.took, suspectShortest), suspectLongest)
+}
 
 // mendAgain is how long after damage could not be mended it is tried again, as
 // where the partition was opened anew meanwhile.
@@ -157,15 +175,16 @@ func (ix *Index) suspect(p *partition) {
 }
 
 // scrubSuspects scrubs the partitions that are suspected, each not too often.
-func (ix *Index) scrubSuspects(ctx context.Context, last map[string]time.Time) {
+func (ix *Index) scrubSuspects(ctx context.Context, last map[string]lastScrub) {
 	for _, p := range ix.list() {
 		p.mu.Lock()
 		suspect, again := p.suspect, p.again
 		p.again = p.again && !p.suspect
 		p.mu.Unlock()
-		if suspect && (again || time.Since(last[p.name]) >= suspectAgain) && ctx.Err() == nil {
-			last[p.name] = time.Now()
+		began := time.Now()
+		if suspect && (again || last[p.name].due(began)) && ctx.Err() == nil {
 			ix.scrubOne(ctx, p)
+			last[p.name] = lastScrub{time.Now(), time.Since(began)}
 		}
 	}
 }
@@ -241,7 +260,7 @@ func (ix *Index) maintain(ctx context.Context) {
 	tick := time.NewTicker(ix.cfg.upkeep)
 	defer tick.Stop()
 	var scrubbed time.Time
-	suspected := make(map[string]time.Time)
+	suspected := make(map[string]lastScrub)
 	for {
 		select {
 		case <-ctx.Done():

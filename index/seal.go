@@ -63,6 +63,13 @@ func readSeal(path string) (*seal, error) {
 	return &s, nil
 }
 
+// seal is the partition's; nil: it can be written to.
+func (p *partition) seal() *seal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sealed
+}
+
 // newSeal sums the folder up.
 func newSeal(path string, st state, documents int, now time.Time) (*seal, error) {
 	s := &seal{Documents: documents, State: st, Sealed: now.UTC(), Files: make(map[string]fileSeal)}
