@@ -32,6 +32,9 @@
 // the stream. [RestoreSnapshot] makes an index of it, or nothing. While one is
 // written its files are linked into snapshot-*, which goes at the next start.
 //
+// What is on its way from one partition to another lies in moving-*.json until
+// it is durable there (moves.go).
+//
 // Once a day retention removes what is not to be kept: partitions whole where
 // nothing in them is, articles from others. What it removed is not written again
 // when it comes late or in a replay. For the present it takes what the articles
@@ -104,6 +107,7 @@
 // The lowest of these is what From returns. The checkpoint keeps it until a
 // batch has become durable after From was asked: by then the consumer has been
 // set back, and a crash loses nothing. What is found missing later Behind tells.
+// [Index.Exhausted] ends the waiting for what the stream has no more.
 //
 // # Several shards
 //
