@@ -29,7 +29,8 @@
 //
 // [Index.Snapshot] writes a copy of everything while writing goes on: the files
 // of all partitions at one moment, and a checkpoint that asks for the rest of
-// the stream. [RestoreSnapshot] makes an index of it, or nothing. While one is
+// the stream. [RestoreSnapshot] makes an index of it, or nothing; [ResumeSnapshot]
+// can be cut off and goes on from what has arrived. While one is
 // written its files are linked into snapshot-*, which goes at the next start.
 //
 // What is on its way from one partition to another lies in moving-*.json until

@@ -288,7 +288,7 @@ func shards(st web.Status) Check {
 	case len(none) > 0:
 		return Check{"shards", Bad, strings.Join(append(none, odd...), "; "), "start a process with the index role that holds it (index.hold)"}
 	case len(odd) > 0:
-		return Check{"shards", Warn, strings.Join(odd, "; "), "start what is down; a copy that lacks articles is made anew when its folder is removed while it is stopped"}
+		return Check{"shards", Warn, strings.Join(odd, "; "), "start what is down; a copy that lacks articles fetches a new one as soon as a replica that lacks nothing is up"}
 	}
 	return Check{"shards", Good, fmt.Sprintf("%d, %d of %d replicas answer", len(st.Index.Shards), live, replicas), ""}
 }

@@ -173,6 +173,22 @@ func TestOfStatus(t *testing.T) {
 			Check{"index", Good, "12 articles, 3.4 MB, 2 partitions", ""},
 		},
 		{
+			"an index that was damaged", index(web.Status{Index: web.IndexStatus{
+				Documents: 12, Bytes: 3_400_000, Partitions: 2, Outdated: 1, Failing: []string{"2015-11: it is down"},
+				Recoveries: []web.IndexRecovery{{Partition: "2015-12", Found: time.Date(2015, 12, 16, 9, 0, 0, 0, time.UTC), Running: true, Recovered: 5, Stream: 2, Lost: 1, LostFrom: "a", LostTo: "b"}},
+			}}),
+			Check{
+				"index", Warn, "12 articles, 3.4 MB, 2 partitions: Partition 2015-11: it is down. Partition 2015-12 was damaged (found 2015-12-16 09:00): " +
+					"what can be read of it is being recovered; 5 articles recovered from itself, 2 from the stream, 1 lost, from a to b. " +
+					"1 of 2 partitions were made by an older version: `newswatch reindex` makes them anew.",
+				"see RELIABILITY.md for what each means",
+			},
+		},
+		{
+			"an index without room", index(web.Status{Index: web.IndexStatus{Stopped: "5 MB are free"}}),
+			Check{"index", Bad, "0 articles, 0.0 MB, 0 partitions: Nothing is written: 5 MB are free.", "make room on the disk: writing then goes on by itself"},
+		},
+		{
 			"shards well", shards(web.Status{Index: web.IndexStatus{Shards: []web.ShardStatus{
 				{Shard: 0, Replicas: []web.ReplicaStatus{{Replica: "a", State: "ready", Documents: 7, Seq: 9}, {Replica: "b", State: "ready", Documents: 6, Seq: 8}}},
 				{Shard: 1, Replicas: []web.ReplicaStatus{{Replica: "a", State: "catching up", Documents: 1, Seq: 8, Lag: 5}}},
@@ -194,7 +210,7 @@ func TestOfStatus(t *testing.T) {
 			}}}),
 			Check{
 				"shards", Warn, "replica b of shard 0 (n2): it is short; replica b of shard 0 (n2) has 6 articles, a has 7 at the same sequence",
-				"start what is down; a copy that lacks articles is made anew when its folder is removed while it is stopped",
+				"start what is down; a copy that lacks articles fetches a new one as soon as a replica that lacks nothing is up",
 			},
 		},
 		{"server's disk not known", serverDisk(web.Status{}), Check{"server disk", Good, "not known", ""}},

@@ -180,6 +180,9 @@ func (c candidate) rank() [3]uint64 {
 	var state, remote, lag uint64
 	switch c.State {
 	case StateReady:
+		if c.Lacks { // as good as one that is behind by what it lacks
+			state = 1
+		}
 	case StateBehind:
 		state, lag = 1, c.Lag
 	default:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/newswatch/newswatch/index"
@@ -46,14 +47,21 @@ func (r *replica) bootstrap(ctx context.Context) error {
 	if from == "" {
 		return nil // the consumer begins where the stream does
 	}
+	r.h.met.fetched.WithLabelValues(strconv.Itoa(r.shard), whyNone).Inc()
+	return r.goOn(ctx, from)
+}
+
+// goOn has the stream go on where a copy that was fetched ends.
+func (r *replica) goOn(ctx context.Context, peer string) error {
 	seq := r.index().From()
-	r.lg.Info("the copy is there, the stream goes on from it", "peer", from, "seq", seq, "documents", r.index().Stats().Documents)
+	r.lg.Info("the copy is there, the stream goes on from it", "peer", peer, "seq", seq, "documents", r.index().Stats().Documents)
 	return r.h.node.Seek(ctx, pipeline.BatchConsumer{
 		Name: r.consumer(), Stream: pipeline.StreamArticles, Filter: r.h.opts.Shards.Filter(r.shard),
 	}, seq)
 }
 
-// removeLeftovers removes what a copying that was cut off has left.
+// removeLeftovers removes what a copying that was cut off, by a version that
+// could not go on from it, has left.
 func removeLeftovers(dir string) error {
 	left, err := filepath.Glob(filepath.Clean(dir) + ".restoring-*")
 	for _, l := range left {
@@ -74,10 +82,13 @@ func (r *replica) fetch(ctx context.Context) (peer string, err error) {
 		for _, p := range peers {
 			r.set(StateStarting, "fetches a copy from replica "+p.Replica)
 			r.lg.Info("a copy is fetched", "peer", p.Replica, "node", p.Node, "bytes", p.Bytes, "documents", p.Documents)
-			err := index.RestoreSnapshot(ctx, r.dir, r.reader(ctx, p))
+			err := index.ResumeSnapshot(ctx, r.dir, r.reader(ctx, p, func(note string) { r.set(StateStarting, note) }))
 			switch {
 			case err == nil:
 				r.set(StateBehind, "")
+				if p.Lacks {
+					r.mayLack(loss{Documents: always, Text: fmt.Sprintf("it was fetched from replica %s: %s", p.Replica, p.Note)})
+				}
 				return p.Replica, nil
 			case ctx.Err() != nil:
 				return "", ctx.Err()
@@ -100,12 +111,20 @@ func (r *replica) fetch(ctx context.Context) (peer string, err error) {
 }
 
 // peers is the other replicas of the shard that can hand out a copy, those that
-// have most first.
+// lack nothing and have most first.
 func (r *replica) peers() []Replica {
 	peers := slices.DeleteFunc(r.h.roster.of(r.shard), func(p Replica) bool {
 		return p.Replica == r.h.opts.Replica || !p.Live() || p.Documents == 0
 	})
-	slices.SortStableFunc(peers, func(a, b Replica) int { return b.Documents - a.Documents })
+	slices.SortStableFunc(peers, func(a, b Replica) int {
+		switch {
+		case a.Lacks == b.Lacks:
+			return b.Documents - a.Documents
+		case b.Lacks:
+			return -1
+		}
+		return 1
+	})
 	return peers
 }
 
@@ -115,26 +134,36 @@ type chunks struct {
 	node    *jet.Node
 	name    string // of the service
 	session string
+	have    []index.SnapshotFile
 	n       int
 	rest    []byte // of the last chunk
 	last    bool
 	fetched func(bytes int)
 }
 
-// reader reads a snapshot of the peer's copy.
-func (r *replica) reader(ctx context.Context, p Replica) io.Reader {
-	var total int64
-	told := r.h.now()
-	return &chunks{
-		ctx: ctx, node: r.h.node, name: service(r.shard, p.Replica, serveSnapshot), session: rand.Text(),
-		fetched: func(n int) {
-			total += int64(n)
-			if r.h.now().Sub(told) < beatEvery {
-				return
-			}
-			told = r.h.now()
-			r.set(StateStarting, fmt.Sprintf("fetches a copy from replica %s: %d of about %d MB", p.Replica, total/1e6, p.Bytes/1e6))
-		},
+// reader reads a snapshot of the peer's copy, without what is there already, and
+// notes how far it is.
+func (r *replica) reader(ctx context.Context, p Replica, note func(string)) func(have []index.SnapshotFile) io.Reader {
+	return func(have []index.SnapshotFile) io.Reader {
+		var total int64
+		for _, h := range have {
+			total += h.Size
+		}
+		if total > 0 {
+			r.lg.Info("the copy goes on from what has arrived", "peer", p.Replica, "files", len(have), "bytes", total)
+		}
+		told := r.h.now()
+		return &chunks{
+			ctx: ctx, node: r.h.node, name: service(r.shard, p.Replica, serveSnapshot), session: rand.Text(), have: have,
+			fetched: func(n int) {
+				total += int64(n)
+				if r.h.now().Sub(told) < beatEvery {
+					return
+				}
+				told = r.h.now()
+				note(fmt.Sprintf("fetches a copy from replica %s: %d of about %d MB", p.Replica, total/1e6, p.Bytes/1e6))
+			},
+		}
 	}
 }
 
@@ -159,7 +188,11 @@ func (c *chunks) Read(b []byte) (int, error) {
 
 // next asks for the next chunk, and again where no answer came.
 func (c *chunks) next() (chunk []byte, err error) {
-	req, err := json.Marshal(chunkRequest{c.session, c.n})
+	ask := chunkRequest{Session: c.session, N: c.n}
+	if c.n == 0 {
+		ask.Have = c.have
+	}
+	req, err := json.Marshal(ask)
 	if err != nil {
 		return nil, err
 	}

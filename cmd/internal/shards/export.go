@@ -27,8 +27,9 @@ const (
 // A chunkRequest asks for chunk n of a session, which the first, 0, begins. The
 // answer is a byte that says whether it is the last, and the chunk.
 type chunkRequest struct {
-	Session string `json:"session"`
-	N       int    `json:"n"`
+	Session string               `json:"session"`
+	N       int                  `json:"n"`
+	Have    []index.SnapshotFile `json:"have,omitempty"` // with the first: files that are left out if they are the same
 }
 
 const (
@@ -102,7 +103,7 @@ func (e *exporter) session(req chunkRequest) (*export, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	go func() {
-		err := e.ix.Snapshot(ctx, w)
+		err := e.ix.SnapshotWithout(ctx, w, req.Have)
 		if err == nil {
 			err = io.EOF
 		}

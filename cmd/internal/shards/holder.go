@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,9 @@ type replica struct {
 	took  bool   // when it was looked at last, nothing waited for it
 	note  string // of the moment
 	loss  *loss  // nil: nothing is known to be missing for good
+	fresh string // peer whose copy is to take the place of this one
+
+	unregister func() // the metrics of ix
 }
 
 // Open opens what this process has of the shards it is to hold. What it has
@@ -78,13 +82,15 @@ func Open(ctx context.Context, lg *slog.Logger, reg prometheus.Registerer, node 
 		r := &replica{h: h, shard: shard, dir: filepath.Join(opts.Index.Dir, Folder(opts.Shards, shard)), state: StateBehind}
 		r.lg = h.lg.With("shard", shard)
 		h.copies = append(h.copies, r)
-		empty, err := isEmpty(r.dir)
-		err = errors.Join(err, removeLeftovers(r.dir))
+		err := settle(r.dir)
+		empty, e := isEmpty(r.dir)
+		err = errors.Join(err, e)
 		switch {
 		case err != nil:
 		case empty && !opts.Alone && len(r.peers()) > 0: // there is a copy to fetch: that takes time
 			r.state = StateStarting
 		default:
+			r.readLoss()
 			if empty && !opts.Alone {
 				r.checkLoss()
 			}
@@ -104,14 +110,17 @@ func (r *replica) open() error {
 		lg = r.lg
 		reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": strconv.Itoa(r.shard)}, reg)
 	}
-	ix, err := index.Open(lg, reg, cfg)
+	own := prometheus.NewRegistry() // another copy may take this one's place
+	ix, err := index.Open(lg, own, cfg)
 	if err != nil {
 		return fmt.Errorf("shard %d: %w", r.shard, err)
 	}
+	reg.MustRegister(own)
 	ix.SetFloor(r.settled)
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ix = ix
+	r.ix, r.unregister = ix, func() { reg.Unregister(own) }
+	r.mu.Unlock()
+	r.keepLoss()
 	return nil
 }
 
@@ -222,11 +231,26 @@ func (r *replica) run(ctx context.Context) error {
 			}
 		}
 		r.checkGap(ctx)
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return r.feed(ctx) })
-		g.Go(func() error { return r.serve(ctx) })
-		return g.Wait()
+		for {
+			err := r.work(ctx)
+			if errors.Is(err, errFresh) {
+				err = r.exchange(ctx)
+			}
+			if err != nil || ctx.Err() != nil {
+				return err
+			}
+		}
 	})
+	return g.Wait()
+}
+
+// work feeds the copy and offers it to others until ctx is done, or another one
+// is there to take its place: errFresh.
+func (r *replica) work(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.feed(ctx) })
+	g.Go(func() error { return r.serve(ctx) })
+	g.Go(func() error { return r.heal(ctx) })
 	return g.Wait()
 }
 
@@ -308,7 +332,9 @@ func (r *replica) beat(ctx context.Context) error {
 		return err
 	}
 	tell := func(ctx context.Context) {
-		data, err := json.Marshal(r.status())
+		s := r.status()
+		r.h.met.lacking(s)
+		data, err := json.Marshal(s)
 		if err == nil {
 			_, err = kv.Put(ctx, replicaKey(r.shard, r.h.opts.Replica), data)
 		}
@@ -371,7 +397,7 @@ func (r *replica) status() Replica {
 		Shard: r.shard, Replica: r.h.opts.Replica, Node: r.h.node.Name(),
 		State: r.state, Lag: r.lag, Note: r.note, Updated: r.h.now().UTC(),
 	}
-	lost := r.loss
+	l := r.loss
 	r.mu.Unlock()
 	if ix == nil {
 		return s
@@ -379,8 +405,9 @@ func (r *replica) status() Replica {
 	st := ix.Stats()
 	s.Documents, s.Bytes, s.Partitions, s.Seq = st.Documents, st.Bytes, len(st.Partitions), st.Seq
 	s.Health = health(ix, st)
-	if lost.real(s) {
-		s.Note = lost.text
+	if l.real(s.State, s.Documents) {
+		s.Lacks = true
+		s.Note = cmp.Or(s.Note, l.Text)
 	}
 	return s
 }
@@ -389,7 +416,8 @@ func (r *replica) status() Replica {
 func (r *replica) candidate() candidate {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return candidate{Replica{Shard: r.shard, Replica: r.h.opts.Replica, State: r.state, Lag: r.lag}, r}
+	lacks := r.loss != nil && r.loss.Documents == always
+	return candidate{Replica{Shard: r.shard, Replica: r.h.opts.Replica, State: r.state, Lag: r.lag, Lacks: lacks}, r}
 }
 
 // Status is how the copies of this process do.

@@ -2,31 +2,88 @@ package shards
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 
 	"github.com/newswatch/newswatch/pipeline"
 )
 
 // A loss is what a copy may lack for good: the stream keeps articles for a
-// time, and where no peer has them neither, nobody has.
+// time, and gives them no more. It lies in the copy's folder as lacks.json, and
+// goes with it when another copy takes its place, see exchange.go.
 type loss struct {
-	documents int // a copy with at least so many lacks nothing after all; 0: can't be told
-	text      string
+	Documents int    `json:"documents"`       // a copy with at least so many lacks nothing after all
+	First     uint64 `json:"first,omitempty"` // sequence where the stream began: who has everything before it can help
+	Text      string `json:"text"`
 }
 
-// real reports whether the copy lacks something, as far as can be told.
-func (l *loss) real(s Replica) bool {
-	return l != nil && s.State == StateReady && s.Documents < l.documents
+const (
+	lossFile = "lacks.json"
+	always   = math.MaxInt // Documents of a loss that no number tells the end of
+)
+
+// real reports whether the copy lacks something, as far as can be told. While it
+// catches up its number says nothing.
+func (l *loss) real(state string, documents int) bool {
+	return l != nil && (l.Documents == always || state == StateReady && documents < l.Documents)
 }
 
 // mayLack notes a loss.
-func (r *replica) mayLack(documents int, format string, args ...any) {
-	l := &loss{documents, fmt.Sprintf(format, args...)}
+func (r *replica) mayLack(l loss) {
 	r.mu.Lock()
-	r.loss = l
+	r.loss = &l
 	r.mu.Unlock()
-	r.lg.Error("the copy may lack articles that the stream holds no more", "reason", l.text)
+	r.lg.Error("the copy may lack articles that the stream holds no more", "reason", l.Text)
+	if r.index() != nil {
+		r.keepLoss()
+	}
+}
+
+// lossOf is the loss that is known; nil: none.
+func (r *replica) lossOf() *loss {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.loss
+}
+
+// keepLoss writes the loss into the folder, or takes it out.
+func (r *replica) keepLoss() {
+	file := filepath.Join(r.dir, lossFile)
+	l := r.lossOf()
+	var err error
+	if l == nil {
+		if err = os.Remove(file); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	} else {
+		var data []byte
+		if data, err = json.Marshal(l); err == nil {
+			if err = os.WriteFile(file+".new", data, 0o600); err == nil {
+				err = os.Rename(file+".new", file)
+			}
+		}
+	}
+	if err != nil {
+		r.lg.Warn("what the copy lacks is not noted for the next start", "error", err)
+	}
+}
+
+// readLoss reads what an earlier run has noted.
+func (r *replica) readLoss() {
+	data, err := os.ReadFile(filepath.Join(r.dir, lossFile))
+	if err != nil {
+		return
+	}
+	var l loss
+	if json.Unmarshal(data, &l) == nil && l.Text != "" {
+		r.mu.Lock()
+		r.loss = &l
+		r.mu.Unlock()
+	}
 }
 
 // checkLoss looks, before a copy is made from the stream alone, whether another
@@ -39,7 +96,7 @@ func (r *replica) checkLoss() {
 		}
 	}
 	if most.Documents > 0 {
-		r.mayLack(most.Documents, "it was made from the stream alone, with fewer articles than the %d of replica %s (%s), which could not be asked", most.Documents, most.Replica, most.Node)
+		r.mayLack(loss{Documents: most.Documents, Text: fmt.Sprintf("it was made from the stream alone, with fewer articles than the %d of replica %s (%s), which could not be asked", most.Documents, most.Replica, most.Node)})
 	}
 }
 
@@ -60,7 +117,7 @@ func (r *replica) checkGap(ctx context.Context) {
 	}
 	for _, s := range streams {
 		if s.Stream == pipeline.StreamArticles && s.FirstSeq > seq+1 {
-			r.mayLack(int(^uint(0)>>1), "it was away for long: the stream begins at %d, it has all up to %d; remove its folder while it is stopped, and it fetches a new copy", s.FirstSeq, seq)
+			r.mayLack(loss{Documents: always, First: s.FirstSeq, Text: fmt.Sprintf("it was away for long: the stream begins at %d, it has all up to %d; a new copy is fetched from the first replica that lacks nothing", s.FirstSeq, seq)})
 		}
 	}
 }

@@ -48,9 +48,17 @@ func watchRoster(reg prometheus.Registerer, r *roster, shards int) {
 
 // holding is newswatch_shards_* of the copies of this process.
 type holding struct {
-	lag   *prometheus.GaugeVec
-	ready *prometheus.GaugeVec
+	lag     *prometheus.GaugeVec
+	ready   *prometheus.GaugeVec
+	lacks   *prometheus.GaugeVec
+	fetched *prometheus.CounterVec
 }
+
+// Why a copy was fetched from another replica.
+const (
+	whyNone  = "none"  // there was none
+	whyLacks = "lacks" // it lacked articles that the stream holds no more
+)
 
 func newHolding(reg prometheus.Registerer) *holding {
 	m := &holding{
@@ -62,8 +70,16 @@ func newHolding(reg prometheus.Registerer) *holding {
 			Name: "newswatch_shards_ready",
 			Help: "Whether this process's copy of a shard can be asked and lacks little.",
 		}, []string{"shard"}),
+		lacks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "newswatch_shards_lacks",
+			Help: "Whether this process's copy of a shard lacks articles that the stream holds no more.",
+		}, []string{"shard"}),
+		fetched: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "newswatch_shards_fetched_total",
+			Help: "Copies of a shard fetched from another replica: where there was none, or one that lacks articles for good.",
+		}, []string{"shard", "why"}),
 	}
-	reg.MustRegister(m.lag, m.ready)
+	reg.MustRegister(m.lag, m.ready, m.lacks, m.fetched)
 	return m
 }
 
@@ -76,4 +92,13 @@ func (m *holding) set(shard int, state string, lag uint64) {
 	}
 	m.lag.WithLabelValues(label).Set(float64(lag))
 	m.ready.WithLabelValues(label).Set(ready)
+}
+
+// lacking takes in whether a copy lacks articles for good.
+func (m *holding) lacking(r Replica) {
+	lacks := 0.0
+	if r.Lacks {
+		lacks = 1
+	}
+	m.lacks.WithLabelValues(strconv.Itoa(r.Shard)).Set(lacks)
 }

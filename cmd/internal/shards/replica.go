@@ -34,10 +34,11 @@ type Replica struct {
 	Documents  int       `json:"documents"`
 	Bytes      int64     `json:"bytes"` // on disk
 	Partitions int       `json:"partitions"`
-	Seq        uint64    `json:"seq"`            // everything of the articles stream up to it is durable here
-	Lag        uint64    `json:"lag"`            // articles of its shard in the stream that it lacks
-	Note       string    `json:"note,omitempty"` // what is to be known of it: how far a copy is, what it lacks for good
-	Updated    time.Time `json:"updated"`        // by its own clock
+	Seq        uint64    `json:"seq"`             // everything of the articles stream up to it is durable here
+	Lag        uint64    `json:"lag"`             // articles of its shard in the stream that it lacks
+	Note       string    `json:"note,omitempty"`  // what is to be known of it: how far a copy is, what it lacks for good
+	Lacks      bool      `json:"lacks,omitempty"` // articles that the stream holds no more
+	Updated    time.Time `json:"updated"`         // by its own clock
 	Health     Health    `json:"health"`
 }
 

@@ -89,8 +89,16 @@ var (
 	opIDs     = op[pipeline.IDsRequest, pipeline.IDsResult]{serveIDs, (*replica).ids}
 )
 
+var opOwnIDs = ofIndex((*index.Index).IDs)
+
 func ofIndex[Req, Resp any](fn func(*index.Index, context.Context, Req) (Resp, error)) func(*replica, context.Context, Req) (Resp, error) {
-	return func(r *replica, ctx context.Context, req Req) (Resp, error) { return fn(r.index(), ctx, req) }
+	return func(r *replica, ctx context.Context, req Req) (resp Resp, err error) {
+		ix := r.index()
+		if ix == nil { // another copy is taking its place
+			return resp, pipeline.ErrNoServer
+		}
+		return fn(ix, ctx, req)
+	}
 }
 
 // ids adds how far the copy is to what its index answers. It is asked before:
@@ -100,7 +108,7 @@ func (r *replica) ids(ctx context.Context, req pipeline.IDsRequest) (pipeline.ID
 	if err != nil {
 		return pipeline.IDsResult{}, err
 	}
-	res, err := r.index().IDs(ctx, req)
+	res, err := opOwnIDs(r, ctx, req)
 	res.Seq = seq
 	return res, err
 }

@@ -16,7 +16,9 @@
 // with a key <shard>.<replica> for each: every beat its state, see [Replica].
 // The services shard.<shard>.<replica>.<what>, see serve.go. And in the
 // index's folder, where there are several shards, a folder shard-<n> for each;
-// where there is one, the folder itself is the shard's.
+// where there is one, the folder itself is the shard's. Beside it, for a time,
+// <folder>.partial, what has arrived of a copy that is fetched, and the folders
+// of exchange.go.
 //
 // Where no other process can be on the bus nothing is told and nothing served:
 // one process with one shard asks its index by a call of a function.

@@ -53,8 +53,14 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // publish puts articles into the stream.
 func publish(t *testing.T, n *jet.Node, shards pipeline.Shards, count int) {
 	t.Helper()
+	publishSome(t, n, shards, 0, count)
+}
+
+// publishSome puts the articles from one number to another into the stream.
+func publishSome(t *testing.T, n *jet.Node, shards pipeline.Shards, from, to int) {
+	t.Helper()
 	at := time.Date(2015, 12, 16, 9, 0, 0, 0, time.UTC)
-	for i := range count {
+	for i := from; i < to; i++ {
 		a := pipeline.Article{URL: fmt.Sprintf("https://a.example/%d", i), Title: fmt.Sprint("Number ", i), Text: strings.Repeat("This and that. ", 20), Source: "a", Revision: 1,
 			Published: at.Add(time.Duration(i) * time.Hour), FirstSeen: at.Add(time.Duration(i) * time.Hour)}
 		a.Key = pipeline.Key(a.URL)
@@ -531,7 +537,7 @@ func TestChunks(t *testing.T) {
 	e := &exporter{ix: h.Index(0)}
 	defer e.close()
 	ask := func(session string, n int) ([]byte, error) {
-		data, err := json.Marshal(chunkRequest{session, n})
+		data, err := json.Marshal(chunkRequest{Session: session, N: n})
 		if err != nil {
 			t.Fatal(err)
 		}
