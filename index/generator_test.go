@@ -151,7 +151,7 @@ func (g *generator) text(a *pipeline.Article) string {
 	field := g.pick("", "", "", "", "title:", "body:", "Body:")
 	g.in = strings.ToLower(strings.TrimSuffix(field, ":"))
 	defer func() { g.in = "" }()
-	switch g.IntN(18) {
+	switch g.IntN(20) {
 	case 0, 1:
 		return field + g.quote(g.words(a, 2+g.IntN(4)))
 	case 2:
@@ -173,6 +173,10 @@ func (g *generator) text(a *pipeline.Article) string {
 		return fmt.Sprintf("%s%s~%d", field, quote(strings.Join(g.shuffled(a), " ")), 1+g.IntN(60))
 	case 12: // of two scripts
 		return field + g.quote(g.mixed(a))
+	case 13:
+		return field + g.pick("", "", "=") + g.joined(a)
+	case 14:
+		return field + quote(strings.Trim(g.joined(a), `"`)+" "+g.words(a, 1))
 	default:
 		return field + g.bare(a)
 	}
@@ -200,9 +204,11 @@ func (g *generator) pickInt(of ...int) int { return of[g.IntN(len(of))] }
 
 // part is a side of a NEAR.
 func (g *generator) part(a *pipeline.Article) string {
-	switch g.IntN(8) {
+	switch g.IntN(9) {
 	case 0:
 		return quote(g.words(a, 2))
+	case 8:
+		return g.joined(a)
 	case 1:
 		w := []rune(g.bare(a))
 		return string(w[:max(1, len(w)-1)]) + "*"
@@ -225,6 +231,30 @@ func (g *generator) bare(a *pipeline.Article) string {
 		w = g.varied(w)
 	}
 	if bare(w) != w {
+		return quote(w)
+	}
+	return w
+}
+
+// joined is words that a sign sets apart and that are also written as one, in one
+// way or the other.
+func (g *generator) joined(a *pipeline.Article) string {
+	text, all, _ := g.tokens(a)
+	all = slices.DeleteFunc(all, func(t textnorm.Token) bool { return !t.Joined })
+	w := g.pick("Wi-Fi", "U.S.", "e-mail", "COVID-19", "O'Neill", "3,5", "Нью-Йорк", "МиГ-29", "J.K.")
+	if len(all) > 0 && g.IntN(8) > 0 {
+		t := all[g.IntN(len(all))]
+		w = bare(text[t.Start:t.End])
+	}
+	switch g.IntN(5) {
+	case 0:
+		w = strings.NewReplacer("-", "", ".", "", "'", "", "’", "", ",", ".").Replace(w)
+	case 1:
+		w = strings.NewReplacer("-", " ", ".", " ", "'", " ", ",", " ").Replace(w)
+	case 2:
+		w = strings.ToLower(w)
+	}
+	if len(strings.Fields(w)) != 1 {
 		return quote(w)
 	}
 	return w

@@ -272,15 +272,17 @@ func (t *tagger) fits(p *place, h *hit) bool {
 	if p.start > h.start || h.end > p.end {
 		return false
 	}
+	nested := false
 	for _, k := range p.hits {
 		if k.end <= h.start || h.end <= k.start || samePlace(k, *h) {
 			continue
 		}
 		inside := k.start <= h.start && h.end <= k.end
 		if !inside || t.m.names[k.name].entity == t.m.names[h.name].entity {
-			return false
+			return false // and it is not nested, for it is none
 		}
-		h.nested = true
+		nested = true
 	}
+	h.nested = h.nested || nested
 	return true
 }
