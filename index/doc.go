@@ -24,6 +24,10 @@
 // else can stand beside a partition's folder for a moment is told in folders.go:
 // whenever the process dies, one whole folder is there at the next start.
 //
+// Segments are zap's, format 17. New ones, of a batch, are made by
+// internal/inverted, which takes a fifth of the time that Bleve does; they are
+// read and merged by Bleve. How often an article is merged is in open.go.
+//
 // Once a day a scrub reads all segments, slowly, and compares their checksums,
 // which Bleve itself never does.
 //

@@ -38,8 +38,12 @@ type places struct {
 	long   []uint64
 }
 
-// add adds a position, counted from 1 and above all before.
+// add adds a position, counted from 1 and none below those before. One position
+// counts once: a word and what it is joined to can have one stem (dog-s).
 func (p *places) add(pos int) {
+	if pos == p.last {
+		return
+	}
 	v := uint64(pos - p.last)
 	p.last = pos
 	if p.long == nil {

@@ -85,7 +85,7 @@ func TestPackPlacesRandom(t *testing.T) {
 }
 
 func TestTextField(t *testing.T) {
-	text := "one two one. Two, one!" + strings.Repeat(" one", 13) + " three"
+	text := "one two one. Two, one!" + strings.Repeat(" one", 13) + " three-s three"
 	w := new(documentWriter)
 	for range 2 { // its memory is used again
 		w.doc = inverted.NewDocument("id")
@@ -111,7 +111,7 @@ func TestTextField(t *testing.T) {
 			}
 		}
 	})
-	want := map[string][]int{"one": {1, 3}, "two": {2, 4}, "three": {19}}
+	want := map[string][]int{"one": {1, 3}, "two": {2, 4}, "three": {19, 21}, "s": {20}}
 	for pos := 5; pos < 19; pos++ {
 		want["one"] = append(want["one"], pos)
 	}
