@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -50,6 +51,9 @@ func Across(ctx context.Context, n pipeline.Shards, now time.Time, ask Part, req
 			res.TotalExact = false
 			res.Warnings = append(res.Warnings, fmt.Sprintf("partial: shard %d does not answer", shard))
 		}
+	}
+	if q, err := query.Parse(req.Query, a.now); err == nil && req.Cursor == "" && pageLimit(req.Limit) > 0 {
+		res.Hints = q.Hints()
 	}
 	res.TookMS = time.Since(start).Milliseconds()
 	return res, nil

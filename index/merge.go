@@ -42,6 +42,9 @@ func merge(req pipeline.SearchRequest, base cursor, rs []pipeline.SearchResult) 
 		}
 	}
 	mergeCounts(&out, req, rs)
+	if out.Total == 0 {
+		out.Nothing = mergeNothing(rs)
+	}
 
 	place := func(id string, score float64) cursor {
 		c := base

@@ -28,6 +28,7 @@ type run struct {
 	ix    *Index
 	req   pipeline.SearchRequest // with defaults filled in; Limit 0: only count
 	query *query.Query
+	asked *query.Query // without what the request adds to it
 	after cursor
 
 	part bool            // of a search of several shards: facets have all values, copies are not counted

@@ -61,6 +61,14 @@ func (ix *Index) answer(ctx context.Context, r *run) (pipeline.SearchResult, err
 	if err != nil {
 		return pipeline.SearchResult{}, searchError(err, r.req.Query)
 	}
+	if r.after.zero() && r.req.Limit > 0 {
+		if !r.part {
+			r.res.Hints = r.asked.Hints()
+		}
+		if r.res.Total == 0 && !r.partial {
+			r.res.Nothing = ix.nothing(ctx, r)
+		}
+	}
 	r.res.TookMS = took.Milliseconds()
 	return r.res, nil
 }
@@ -109,7 +117,7 @@ func (ix *Index) newRunAt(req pipeline.SearchRequest, now time.Time) (*run, erro
 	if err != nil {
 		return nil, err
 	}
-	r := &run{ix: ix, req: req, query: narrow(q, req), after: after}
+	r := &run{ix: ix, req: req, query: narrow(q, req), asked: q, after: after}
 	r.first = make(map[uint64]string)
 	r.res = pipeline.SearchResult{TotalExact: true, Hits: []pipeline.Hit{}, Warnings: []string{}}
 	return r, nil

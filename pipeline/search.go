@@ -36,6 +36,36 @@ type SearchResult struct {
 	Timeline   []TimeCount             `json:"timeline,omitempty"`
 	NextCursor string                  `json:"next_cursor,omitempty"`
 	Warnings   []string                `json:"warnings"`
+	Hints      []Hint                  `json:"hints,omitempty"`   // of the first page: where the query is hardly what was meant
+	Nothing    *Nothing                `json:"nothing,omitempty"` // where nothing was found
+}
+
+// A Hint says what of a query was understood otherwise than it may be meant.
+type Hint struct {
+	Message string `json:"message"`
+	Query   string `json:"query,omitempty"` // what may be meant
+}
+
+// Nothing says what to change in a query that finds nothing.
+type Nothing struct {
+	Absent  []Absent  `json:"absent"`  // words and values that no article has
+	Without []Without `json:"without"` // what would be found with one condition less
+}
+
+// An Absent is a word or a value that no article has, and the word most like it
+// that articles do have.
+type Absent struct {
+	Term    string `json:"term"`
+	Instead string `json:"instead,omitempty"`
+	Query   string `json:"query,omitempty"` // the whole query with Instead
+	Count   int    `json:"count,omitempty"` // articles with Instead, about
+}
+
+// A Without is a query with one condition less.
+type Without struct {
+	Term  string `json:"term"` // the condition; empty: the dates asked for beside the query
+	Query string `json:"query"`
+	Count int    `json:"count"`
 }
 
 // A Hit is one article found. Snippet is HTML: escaped text with <mark>.

@@ -33,6 +33,8 @@ type searchPage struct {
 	Where    *queryPlace
 	Partial  bool // something could not be searched
 	Warnings []string
+	Hints    []hintView
+	Absent   []absentView // when nothing was found
 	Filters  []filterView // that are on
 	Asked    bool         // a query or a range was given
 	Total    string       // "1,234 articles", "at most 1,234 articles"
@@ -69,7 +71,7 @@ type choiceView struct {
 // queryPlace is a query taken apart where it went wrong.
 type queryPlace struct{ Before, At, After string }
 
-type filterView struct{ Label, URL string }
+type filterView struct{ Label, URL, Count string }
 
 type facetView struct {
 	Title string
@@ -143,8 +145,9 @@ func (s *Server) searchPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.fillResults(&page, res)
+	page.Hints = hintsOf(st, res.Hints)
 	if len(res.Hits) == 0 && st.Cursor == "" {
-		s.fillEmpty(&page, r)
+		s.fillEmpty(&page, r, res.Nothing)
 	}
 	s.render(w, http.StatusOK, "search", page)
 }
@@ -412,7 +415,7 @@ func termURL(st searchState, field, value string, now time.Time) string {
 
 // fillEmpty says why nothing was found: because nothing is there yet, or
 // because too much was asked.
-func (s *Server) fillEmpty(page *searchPage, r *http.Request) {
+func (s *Server) fillEmpty(page *searchPage, r *http.Request, why *pipeline.Nothing) {
 	st, now := page.State, s.now()
 	if !page.Asked {
 		page.FirstDay = &firstDay{}
@@ -426,6 +429,10 @@ func (s *Server) fillEmpty(page *searchPage, r *http.Request) {
 			return
 		}
 		page.FirstDay = firstDayOf(status)
+		return
+	}
+	if why != nil {
+		page.Absent, page.Wider = absentOf(st, why.Absent), widerOf(st, why.Without)
 		return
 	}
 	if st.From != "" || st.To != "" {

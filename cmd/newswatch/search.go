@@ -59,6 +59,9 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			for _, w := range res.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
+			for _, h := range res.Hints {
+				fmt.Fprintf(cmd.ErrOrStderr(), "hint: %s%s\n", h.Message, instead(": ", h.Query))
+			}
 			if limit == 0 {
 				err = writeTotal(cmd.OutOrStdout(), format, res)
 			} else {
@@ -69,7 +72,7 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 			}
 			if len(res.Hits) == 0 && (limit > 0 || res.Total == 0) {
 				if format == "table" && limit > 0 {
-					fmt.Fprintln(cmd.ErrOrStderr(), "nothing found"+anyWord(text))
+					fmt.Fprint(cmd.ErrOrStderr(), nothing(text, res.Nothing))
 				}
 				return errNothing
 			}
@@ -82,6 +85,34 @@ Exit codes: 0 found, 1 failed, 2 wrong use, 3 nothing found.`,
 	cmd.Flags().StringVar(&collapse, "collapse", "none", "none, copies or stories: what to fold into one hit")
 	cmd.Flags().IntVar(&limit, "limit", 20, "most hits to print; 0: only how many there are")
 	return cmd
+}
+
+// nothing says that nothing was found, and what to ask instead.
+func nothing(text string, why *pipeline.Nothing) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "nothing found"+anyWord(text))
+	if why == nil {
+		return b.String()
+	}
+	for _, a := range why.Absent {
+		fmt.Fprintf(&b, "  no article has %s", plain(a.Term))
+		if a.Query != "" {
+			fmt.Fprintf(&b, "; %d have %s%s", a.Count, plain(a.Instead), instead(": ", a.Query))
+		}
+		fmt.Fprintln(&b)
+	}
+	for _, w := range why.Without {
+		fmt.Fprintf(&b, "  %d without %s%s\n", w.Count, plain(w.Term), instead(": ", w.Query))
+	}
+	return b.String()
+}
+
+// instead is another search as one types it; nothing where there is none.
+func instead(sep, query string) string {
+	if query == "" {
+		return ""
+	}
+	return sep + "newswatch search -- '" + strings.ReplaceAll(query, "'", `'\''`) + "'"
 }
 
 // anyWord says how to ask for the articles that have any of the words.

@@ -22,8 +22,10 @@
 // stands), then OR. A field before a group holds for all in it:
 // title:(a OR b). AND, OR, NOT and NEAR are operators only in capitals and
 // bare; in quotes they are words. Typographic quotes and full-width
-// parentheses and colons count as the plain ones. Bare punctuation is skipped,
-// so that a pasted headline is a query.
+// parentheses and colons count as the plain ones, && and || as AND and OR. Bare
+// punctuation is skipped, so that a pasted headline is a query, and that of
+// Chinese sets words apart as a space does. [Query.Hints] says what may have been
+// meant otherwise.
 //
 // # Words
 //

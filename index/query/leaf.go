@@ -79,14 +79,24 @@ func suggest(name string) string {
 	switch name {
 	case "text", "content":
 		best = FieldBody
-	case "language":
+	case "headline", "intitle", "ti", "hl":
+		best = FieldTitle
+	case "language", "la":
 		best = FieldLang
-	case "domain", "host", "url":
+	case "domain", "host", "url", "inurl":
 		best = FieldSite
+	case "publisher", "outlet", "media", "media_name":
+		best = FieldSource
+	case "byline", "by":
+		best = FieldAuthor
+	case "person", "company", "org":
+		best = FieldEntity
 	case "since", "from":
 		best = "after"
 	case "until", "to":
 		best = "before"
+	case "date", "published", "publish_date", "pubdate":
+		return "expected perhaps after: and before:, such as after:2015-12-01 before:2016-01-01"
 	}
 	if best != "" {
 		return "expected perhaps " + best + ":"

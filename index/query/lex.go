@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -58,7 +59,7 @@ func (l *lexer) next(field string) (token, error) {
 		switch {
 		case n == 0:
 			return token{kind: tokEnd, pos: l.pos, end: l.pos}, nil
-		case unicode.IsSpace(r):
+		case unicode.IsSpace(r) || isBreak(r):
 			l.pos += n
 		case r == '(' || r == '（':
 			return l.take(tokOpen, n), nil
@@ -119,7 +120,7 @@ func closers(r rune) string {
 // chunk is how many bytes of s belong to the bare word it begins with.
 func chunk(s string) int {
 	for i, r := range s {
-		if unicode.IsSpace(r) || strings.ContainsRune("()（）", r) || closers(r) != "" {
+		if unicode.IsSpace(r) || strings.ContainsRune("()（）", r) || closers(r) != "" || isBreak(r) {
 			return i
 		}
 	}
@@ -221,9 +222,9 @@ func (l *lexer) slop(t *token) error {
 func (l *lexer) bare(field string) (t token, ok bool, err error) {
 	word := l.q[l.pos : l.pos+chunk(l.q[l.pos:])]
 	switch {
-	case word == "AND":
+	case word == "AND" || word == "&&":
 		return l.take(tokAnd, len(word)), true, nil
-	case word == "OR":
+	case word == "OR" || word == "||":
 		return l.take(tokOr, len(word)), true, nil
 	case word == "NOT":
 		return l.take(tokNot, len(word)), true, nil
@@ -240,11 +241,19 @@ func (l *lexer) bare(field string) (t token, ok bool, err error) {
 			t := l.take(tokField, n)
 			t.text = name
 			return t, true, nil
+		case !isKeyword(field) && strings.HasPrefix(word[n:], "//"):
+			return t, false, l.errorf(l.pos, "found an address; expected site:%s for the articles of its site, or the text in quotes", cmp.Or(hostOf(word), "example.org"))
 		case !isKeyword(field) && len(word) > n:
 			return t, false, l.errorf(l.pos, "unknown field %q; %s, or the text in quotes", name, suggest(name))
 		}
 	}
 	return l.word(field, word)
+}
+
+// hostOf is the host of an address; empty: it has none.
+func hostOf(address string) string {
+	host, _ := siteValue(address)
+	return host
 }
 
 func (l *lexer) near(word string) (token, error) {

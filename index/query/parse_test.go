@@ -91,6 +91,8 @@ func TestParse(t *testing.T) {
 		{`="Apple   Inc."`, &Exact{Text: "Apple Inc", Terms: []string{"appl", "inc"}}},
 		{"*", &All{}},
 		{"title:a1", &Term{Field: FieldTitle, Term: "a1", Text: "a1"}},
+		{"华为，《中兴》a1", &And{Nodes: []Node{&Term{Term: "华为", Text: "华为"}, &Term{Term: "中兴", Text: "中兴"}, &Term{Term: "a1", Text: "a1"}}}},
+		{"a && b || c", &Or{Nodes: []Node{&And{Nodes: []Node{&Term{Term: "a", Text: "a"}, &Term{Term: "b", Text: "b"}}}, &Term{Term: "c", Text: "c"}}}},
 		{"title：a1", &Term{Field: FieldTitle, Term: "a1", Text: "a1"}},
 		{"title:a1 b1", and(&Term{Field: FieldTitle, Term: "a1", Text: "a1"}, lit("b1"))},
 		{"body:(a1 b1) c1", and(&Term{Field: FieldBody, Term: "a1", Text: "a1"}, &Term{Field: FieldBody, Term: "b1", Text: "b1"}, lit("c1"))},
@@ -203,6 +205,8 @@ func TestParseErrors(t *testing.T) {
 		{"w*rd", 1, "inside a word"},
 		{"*word", 0, "inside a word"},
 		{"wi-fi*", 0, "the beginning of one word"},
+		{"a https://example.org/b?c=1", 2, "expected site:example.org"},
+		{"publish_date:[a TO b]", 0, "after: and before:"},
 		{"…*", 0, "the beginning of one word"},
 		{"=*", 1, "after ="},
 		{"=Appl*", 5, "found * in a word after ="},
@@ -347,6 +351,11 @@ func FuzzParse(f *testing.F) {
 		}
 		// Evaluation never fails, and finds nothing but what is there.
 		d := NewDoc(&pipeline.Article{Title: text, Text: "x " + text, URL: text, Author: text, Tags: []string{text}})
+		for _, h := range q.Hints() {
+			if _, err := Parse(h.Query, testNow); h.Query != "" && err != nil {
+				t.Fatalf("%q: hint %+v: %v", text, h, err)
+			}
+		}
 		spans, _ := q.Match(d)
 		checkSpans(t, d, spans)
 	})
