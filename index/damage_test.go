@@ -360,6 +360,11 @@ func TestKill(t *testing.T) {
 	checkAll(t, ix, wanted)
 	put(t, ix, stream) // and once more from the beginning
 	checkAll(t, ix, wanted)
+	for _, r := range ix.Stats().Recoveries {
+		if r.Lost > 0 || r.State != RecoveryDone {
+			t.Logf("recovery %+v", r)
+		}
+	}
 	if err := ix.Close(); err != nil {
 		t.Error(err)
 	}
