@@ -38,6 +38,7 @@ func (ix *Index) adopt(ctx context.Context, p *partition) error {
 			}
 			if s.Complete && s.State.Gen >= ix.commit.gen(p) {
 				complete, d.Expected = true, s.Read
+				d.UpTo = max(d.UpTo, s.State.Seq) // of which the checkpoint may not know yet
 			}
 		}
 		if d.Expected == 0 {
@@ -195,6 +196,7 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 	}
 	err = ix.recovery.set(d, func(d *damage) {
 		d.State, d.Error, d.Ended, d.Unread, d.Missing = RecoveryDone, "", ix.now().UTC(), s.Lost, nil
+		d.Whole = s.Complete && d.AskedFrom == 0
 		if len(w.snapshots) > 0 { // else there may be some that were deleted, and not expected
 			d.Unwanted = len(d.unwanted)
 		}

@@ -86,6 +86,7 @@ type partition struct {
 type pendingWrite struct {
 	state state
 	low   uint64 // its lowest sequence
+	docs  int    // documents after it; 0: not counted yet
 	late  bool   // which is below one written before
 	at    time.Time
 }
@@ -305,7 +306,7 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 	// number must never be used twice, even by a write that failed half-way.
 	p.mu.Lock()
 	p.state = next
-	p.pending = append(p.pending, pendingWrite{next, c.low, prev.Seq > 0 && c.low <= prev.Seq, time.Now()})
+	p.pending = append(p.pending, pendingWrite{state: next, low: c.low, late: prev.Seq > 0 && c.low <= prev.Seq, at: time.Now()})
 	p.touched = wall
 	p.mu.Unlock()
 	for _, d := range c.put {
@@ -323,6 +324,9 @@ func (p *partition) apply(c change, wall time.Time) (gen uint64, err error) {
 	defer p.mu.Unlock()
 	if err == nil {
 		p.docs = int(docs)
+		if n := len(p.pending); n > 0 { // else it is durable already
+			p.pending[n-1].docs = p.docs
+		}
 	}
 	// Only now: whoever reads what has changed must read the new state.
 	p.note(c)
@@ -374,7 +378,7 @@ func (p *partition) takeDurable(m *mark) bool {
 	n := 0
 	for ; n < len(p.pending) && p.pending[n].state.Gen <= p.durable; n++ {
 		w := p.pending[n]
-		m.state, m.Documents = w.state, p.docs
+		m.state, m.Documents = w.state, cmp.Or(w.docs, p.docs)
 		if w.late {
 			m.addLate(w.state.Gen, w.low)
 		}

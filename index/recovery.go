@@ -46,6 +46,8 @@ type damage struct {
 	Back    int      `json:"back"`              // articles that were gone and are there again
 	Missing []string `json:"missing,omitempty"` // ids of such documents, as far as known, in order
 
+	// Whole says that every document of the newest state was read.
+	Whole bool `json:"whole,omitempty"`
 	// Unchecked says that it is not known yet whether what came back is elsewhere
 	// in a newer state.
 	Unchecked bool `json:"unchecked,omitempty"`
@@ -261,6 +263,9 @@ func (r *recovery) leftOut(partition, id string) {
 // count works out what is lost. Called with r.mu.
 func (d *damage) count() {
 	d.Lost, d.LostFrom, d.LostTo = 0, "", ""
+	if d.Whole {
+		return
+	}
 	if d.Expected > 0 {
 		d.Lost = max(0, d.Expected-d.Had-d.Back-d.Unwanted)
 	} else if d.State == RecoveryDone {
