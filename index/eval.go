@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -218,27 +219,41 @@ func (s *segment) keyword(field, value string) (bounds, error) {
 	return exactly(b), err
 }
 
-// evalTime: times are kept in seconds.
+// evalTime: times are kept in seconds, so that of the seconds that a bound is
+// within only the article tells.
 func (s *segment) evalTime(n *query.Time) (bounds, error) {
-	b, ok := s.found[n]
-	if !ok {
-		var sets []*roaring.Bitmap
-		for _, r := range publishedRanges(n.After, n.Before) {
-			err := s.terms(fieldPublished, r.from, r.to+"\x00", func(_ string, docs *roaring.Bitmap) error {
-				sets = append(sets, docs)
-				return nil
-			})
-			if err != nil {
-				return bounds{}, err
-			}
+	most, err := s.published(n.After, n.Before)
+	if err != nil || isSecond(n.After) && isSecond(n.Before) {
+		return exactly(most), err
+	}
+	after := n.After
+	if !isSecond(after) {
+		after = after.Truncate(time.Second).Add(time.Second)
+	}
+	least, err := s.published(after, n.Before.Truncate(time.Second))
+	return bounds{least, most}, err
+}
+
+// published is the documents of after ≤ published < before; a bound within a
+// second takes in all of that second.
+func (s *segment) published(after, before time.Time) (*roaring.Bitmap, error) {
+	type key struct{ after, before time.Time }
+	if b, ok := s.found[key{after, before}]; ok {
+		return b, nil
+	}
+	var sets []*roaring.Bitmap
+	for _, r := range publishedRanges(after, before) {
+		err := s.terms(fieldPublished, r.from, r.to+"\x00", func(_ string, docs *roaring.Bitmap) error {
+			sets = append(sets, docs)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		b = union(sets)
-		s.found[n] = b
 	}
-	if isSecond(n.After) && isSecond(n.Before) {
-		return exactly(b), nil
-	}
-	return bounds{empty, b}, nil
+	b := union(sets)
+	s.found[key{after, before}] = b
+	return b, nil
 }
 
 // evalText looks for a leaf in its field, or, where that is FieldAny, in title

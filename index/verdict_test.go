@@ -40,7 +40,8 @@ var (
 //	go test ./index -run TestSearchIsMatch -v -timeout 3h -verdict.queries 5000 -verdict.articles 47443
 func TestSearchIsMatch(t *testing.T) {
 	as := verdictCorpus(t, *verdictArticles)
-	ix := openWith(t, Config{Dir: t.TempDir(), Verify: 1_000_000})
+	ix := openWith(t, Config{Dir: t.TempDir(), Verify: 1_000_000, placing: time.Hour})
+	ix.cfg.Timeout = time.Hour // what is tested is not speed
 	writeInBatches(t, ix, as)
 	for i := range as { // some change, so that there are dead documents
 		if i%29 == 3 {

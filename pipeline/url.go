@@ -1,11 +1,14 @@
 package pipeline
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // tracking names the query parameters that say where a reader came from and
@@ -39,9 +42,30 @@ func CanonicalURL(raw string) (string, bool) {
 	}
 	for undoAMP(u) { // a/amp/amp: until nothing is left to undo, so that the form is a fixed point
 	}
-	u.RawQuery = dropTracking(u.RawQuery)
+	u.RawQuery = escapeSpace(dropTracking(u.RawQuery))
 	u.ForceQuery = false
 	return u.String(), true
+}
+
+// escapeSpace escapes white space in a query, which would be taken for the end of
+// the address, or be cut off there.
+func escapeSpace(query string) string {
+	if !strings.ContainsFunc(query, unicode.IsSpace) {
+		return query
+	}
+	var b strings.Builder
+	for len(query) > 0 {
+		r, n := utf8.DecodeRuneInString(query)
+		if unicode.IsSpace(r) {
+			for _, c := range []byte(query[:n]) {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		} else {
+			b.WriteString(query[:n])
+		}
+		query = query[n:]
+	}
+	return b.String()
 }
 
 func canonicalHost(u *url.URL) string {

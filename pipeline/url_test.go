@@ -20,6 +20,7 @@ func TestCanonicalURL(t *testing.T) {
 		{"https://www.google.com/amp/broken", "https://www.google.com/amp/broken"},
 		{"https://[2001:DB8::1]/x", "https://[2001:db8::1]/x"},
 		{"https://例え.jp/новости?q=华为", "https://%E4%BE%8B%E3%81%88.jp/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8?q=华为"},
+		{"https://example.com/?q=a b\u00a0c&d= #e", "https://example.com/?q=a%20b%C2%A0c&d=%20"},
 		{"ftp://example.com/", ""},
 		{"javascript:alert(1)", ""},
 		{"/relative", ""},
@@ -40,7 +41,7 @@ func TestCanonicalURL(t *testing.T) {
 func FuzzCanonicalURL(f *testing.F) {
 	for _, s := range []string{
 		"https://example.com/a?utm_source=x#y", "http://EXAMPLE.com:80/amp/", "https://www.google.com/amp/s/a.b/c/amp",
-		"https://x.y//amp//amp?amp&amp", "http://a.b/?;=&%zz", "http://a.b/%2Famp",
+		"https://x.y//amp//amp?amp&amp", "http://a.b/?;=&%zz", "http://a.b/%2Famp", "http://0?0 #",
 	} {
 		f.Add(s)
 	}
