@@ -49,9 +49,9 @@ func TestIDs(t *testing.T) {
 // What only the article can tell makes the list too large, never too small.
 func TestIDsAreCandidates(t *testing.T) {
 	ix := openTest(t, t.TempDir())
-	a, b := article(1, when, "One", "Apple sells."), article(2, when.Add(-1), "Two", "An apple a day.")
+	a, b := article(1, when, "One", "Apple sells."), article(2, when.Add(-1), "Two", "An apple. apple sells, Apple.")
 	put(t, ix, stored(1, a, b))
-	res, err := ix.IDs(context.Background(), pipeline.IDsRequest{Query: "=Apple", Limit: 10})
+	res, err := ix.IDs(context.Background(), pipeline.IDsRequest{Query: `="Apple sells"`, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func many(t testing.TB, ix *Index, n int) []pipeline.Article {
 	as := make([]pipeline.Article, n)
 	step := 365 * 24 * time.Hour / time.Duration(n)
 	for i := range as {
-		text := "common words"
+		text := "common words, Words"
 		if i%3 == 0 {
 			text += " rare"
 		}
@@ -193,12 +193,12 @@ func TestFromTo(t *testing.T) {
 func TestVerifyIsBounded(t *testing.T) {
 	ix := openWith(t, Config{Dir: t.TempDir(), Verify: 10})
 	many(t, ix, 30)
-	req := pipeline.SearchRequest{Query: `="words rare"`, Limit: 100, Facets: []string{"source"}}
+	req := pipeline.SearchRequest{Query: `="Words rare"`, Limit: 100, Facets: []string{"source"}}
 	var got []string
 	for pages := 0; ; pages++ {
 		res := find(t, ix, req)
 		if res.TotalExact || len(res.Warnings) == 0 || res.Total != 10 {
-			// rare is in 10 articles of 30: no more than that can match.
+			// It is in 10 articles of 30: no more than that can match.
 			if res.Total != 10 {
 				t.Errorf("total %d", res.Total)
 			}
@@ -211,12 +211,12 @@ func TestVerifyIsBounded(t *testing.T) {
 	if len(got) != 10 {
 		t.Errorf("%d hits, want 10", len(got))
 	}
-	res := find(t, ix, pipeline.SearchRequest{Query: `="common, words"`, Limit: 5})
+	res := find(t, ix, pipeline.SearchRequest{Query: `="common Words"`, Limit: 5})
 	if res.TotalExact || len(res.Warnings) == 0 || res.Total != 30 || len(res.Hits) != 0 || res.NextCursor == "" {
 		t.Errorf("total %d (exact %v), %d hits, warnings %q, next %q; want 30 candidates, none shown, and a way on",
 			res.Total, res.TotalExact, len(res.Hits), res.Warnings, res.NextCursor)
 	}
-	n, exact, err := ix.Count(context.Background(), `="common, words"`)
+	n, exact, err := ix.Count(context.Background(), `="common Words"`)
 	if n != 30 || exact || err != nil {
 		t.Errorf("Count = %d, %v, %v", n, exact, err)
 	}
