@@ -10,7 +10,7 @@
 // asked twice for each term. Here a document's terms are a list, each with the
 // hash by which it was found to be there once; a batch's are numbered by one hash
 // table, put in order once, and written out. That takes a fifth of the time and a
-// twentieth of the memory.
+// tenth of the memory.
 //
 // The format, as zapx v17 has it (all numbers of unknown size are varints, all
 // others big endian):
