@@ -1,15 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -225,13 +224,25 @@ func writeTrace(w io.Writer, e extractors.Explained) error {
 		}
 		return of.write(w)
 	}
+	wide := max(cmp.Or(screen(w), 90+besidePath), 60)
+	titles := table{{"", "LIKELY", "TITLE", "SAID BY"}}
+	for _, c := range t.Titles {
+		mark, likely := "-", "" // where rules choose
+		if c.Chosen {
+			mark = "+"
+		}
+		if c.Likelihood > 0 {
+			likely = fmt.Sprintf("%.2f", c.Likelihood)
+		}
+		titles.add(mark, likely, clip(plain(c.Text), wide-besideTitle), strings.Join(c.From, ", "))
+	}
 	rules := table{{"RULE"}}
 	for _, line := range t.Rules {
 		rules.add(line)
 	}
 	candidates := table{{"SCORE", "WEIGHT", "LINKS", "BLOCKS", "ELEMENT"}}
 	for _, c := range t.Candidates {
-		candidates.add(fmt.Sprintf("%.2f", c.Score), fmt.Sprint(c.Weight), percent(c.Links), fmt.Sprint(c.Blocks), tail(plain(c.Path), 90))
+		candidates.add(fmt.Sprintf("%.2f", c.Score), fmt.Sprint(c.Weight), percent(c.Links), fmt.Sprint(c.Blocks), tail(plain(c.Path), wide-besidePath))
 	}
 	votes := table{{"WAY", "WEIGHT", "AGREES", "CHOSEN", "NOTE"}}
 	for _, v := range t.Votes {
@@ -244,11 +255,11 @@ func writeTrace(w io.Writer, e extractors.Explained) error {
 		}
 		votes.add(v.Method, fmt.Sprint(v.Weight), agrees, chosen, v.Note)
 	}
-	blocks := table{{"", "SCORE", "WEIGHT", "WHY", "FEATURES", "ELEMENT", "TEXT"}}
+	blocks := table{{"", "SCORE", "WEIGHT", "LINKS", "WHY", "ELEMENT", "TEXT"}}
 	unlikely := 0
 	fold := func() {
 		if unlikely > 0 {
-			blocks.add("-", "", "", fmt.Sprintf("%d more, unlikely", unlikely), "", "", "")
+			blocks.add("-", "", "", "", "", fmt.Sprintf("(%d more, unlikely)", unlikely), "")
 			unlikely = 0
 		}
 	}
@@ -262,20 +273,24 @@ func writeTrace(w io.Writer, e extractors.Explained) error {
 			continue
 		}
 		fold()
-		var features []string
-		for _, k := range slices.Sorted(maps.Keys(b.Features)) {
-			features = append(features, fmt.Sprintf("%s %.2g", k, b.Features[k]))
-		}
-		blocks.add(mark, fmt.Sprintf("%.2f", b.Score), fmt.Sprint(b.Weight), b.Why, strings.Join(features, " "), tail(plain(b.Path), 30), clip(plain(b.Text), 70))
+		blocks.add(mark, fmt.Sprintf("%.2f", b.Score), fmt.Sprint(b.Weight), percent(b.Features["links"]), b.Why, tail(plain(b.Path), 30), clip(plain(b.Text), 70))
 	}
 	fold()
 	return errors.Join(
+		section("Titles that the page has: + is the article's", titles),
 		section("What the rules select", rules),
 		section("Elements that could hold the text, best first", candidates),
 		section("Other ways to the text", votes),
 		section("Text blocks in the order of the page: + is text of the article, - was cut", blocks),
 	)
 }
+
+const (
+	// besidePath and besideTitle are the columns that stand beside what is cut
+	// to the width of the screen.
+	besidePath  = 34
+	besideTitle = 40
+)
 
 // worthShowing is the score from which a block that was cut is shown by itself.
 const worthShowing = 0.03

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,11 +111,12 @@ func readFeed(ctx context.Context, stdin io.Reader, from string, private bool) (
 func newExtract() *cobra.Command {
 	var explain explainOptions
 	cmd := &cobra.Command{
-		Use:   "extract [--explain URL|FILE|-]",
+		Use:   "extract [FILE… | --explain URL|FILE|-]",
 		Short: "Extract articles from pages: JSON Lines in, JSON Lines out",
 		Long: `Read lines {"id","url","html_file" or "html","lang"?} from standard input and
 write lines {"id","title","text","author","published","lang","canonical",
-"method","error"?}, in the same order. No server is needed.
+"method","error"?}, in the same order. Pages named as arguments are read instead,
+each with its name for an id. No server is needed.
 
 With --explain a single page is looked into instead, for who writes rules for a
 source: what was found and which places of the page bear it out, which elements
@@ -121,7 +125,20 @@ text blocks were cut and why. The rules are those of the source in the catalog
 files, or in the starter catalog, that has its home page or a feed on the host.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 no article is explained.`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0 && explain.what != "":
+				return fmt.Errorf("%s: --explain takes one page, %s", args[0], explain.what)
+			case slices.ContainsFunc(args, isAddress):
+				return errors.New("want files; a page behind an address is read with --explain")
+			}
+			for _, a := range args {
+				if ext := filepath.Ext(a); ext == ".jsonl" || ext == ".json" {
+					return fmt.Errorf("%s: lines are read from standard input, as in: newswatch extract <%s", a, a)
+				}
+			}
+			return nil
+		},
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			if explain.what == "" {
 				for _, name := range []string{"explain", "url", "allow-private", "catalog", "output"} {
@@ -132,11 +149,19 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no article is explained.`,
 			}
 			return oneOf("output", explain.output, "text", "json")
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if explain.what != "" {
 				return explainPage(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), explain)
 			}
-			return extractors.Filter(cmd.InOrStdin(), cmd.OutOrStdout(), extractors.FilterOptions{})
+			in := cmd.InOrStdin()
+			if len(args) > 0 {
+				lines, err := pageLines(args)
+				if err != nil {
+					return err
+				}
+				in = lines
+			}
+			return extractors.Filter(in, cmd.OutOrStdout(), extractors.FilterOptions{})
 		},
 	}
 	cmd.Flags().StringVar(&explain.what, "explain", "", "say how the article of this page was come to")
@@ -145,6 +170,18 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no article is explained.`,
 	cmd.Flags().StringArrayVar(&explain.catalogs, "catalog", nil, "catalog file with the rules of sources; may be given several times")
 	cmd.Flags().StringVarP(&explain.output, "output", "o", "text", "text or json, of --explain")
 	return cmd
+}
+
+// pageLines are the lines of input that name files.
+func pageLines(files []string) (io.Reader, error) {
+	var lines bytes.Buffer
+	enc := json.NewEncoder(&lines)
+	for _, f := range files {
+		if err := enc.Encode(map[string]string{"id": f, "html_file": f}); err != nil {
+			return nil, err
+		}
+	}
+	return &lines, nil
 }
 
 func newTag() *cobra.Command {

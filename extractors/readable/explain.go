@@ -16,6 +16,15 @@ type Trace struct {
 	Blocks     []BlockTrace `json:"blocks"`          // the text blocks in the order of the page
 	Rules      []string     `json:"rules,omitempty"` // what the source's rules did
 	Origins    []Origin     `json:"origins"`         // who bears out title, author and dates
+	Titles     []TitleTrace `json:"titles"`          // what the page has for a title
+}
+
+// A TitleTrace is a text that a page has for a title.
+type TitleTrace struct {
+	Text       string   `json:"text"`
+	From       []string `json:"from"`                 // places that say it, with the site's name or without
+	Likelihood float64  `json:"likelihood,omitempty"` // by the fitted choice; none where the rules choose
+	Chosen     bool     `json:"chosen"`
 }
 
 // A Candidate is an element that could hold the body.
@@ -72,6 +81,7 @@ func (t *Trace) witness(body []byte, p *Page, opt Options) (err error) {
 		return err
 	}
 	t.Origins = origins(p, root, opt)
+	t.Titles = titlesSaid(p, root, opt)
 	if opt.Rules != nil {
 		t.Rules, err = opt.Rules.said(root)
 	}

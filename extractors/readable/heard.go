@@ -151,3 +151,29 @@ func Titles(root *html.Node, opt Options) (p *titles.Page, ruled string, press b
 	p = g.titlePage(opt.URL, names, ruled)
 	return p, ruled, g.isPress() || len(p.Said) <= leastSaid
 }
+
+// titlesSaid are the texts that places of the page say for a title, once each.
+func titlesSaid(p *Page, root *html.Node, opt Options) []TitleTrace {
+	page, _, ruled := Titles(root, opt)
+	likely := make(map[string]float64)
+	if !ruled {
+		for _, c := range page.Judged() {
+			likely[squeeze(c.Text)] = c.Likelihood
+		}
+	}
+	var out []TitleTrace
+	for _, s := range page.Said {
+		if s.Place == titles.Ruled {
+			continue
+		}
+		i := slices.IndexFunc(out, func(t TitleTrace) bool { return sameTitle(t.Text, s.Bare) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, TitleTrace{Text: s.Bare, Likelihood: likely[squeeze(s.Bare)], Chosen: sameTitle(s.Bare, p.Title)})
+		}
+		if name := s.Place.String(); !slices.Contains(out[i].From, name) {
+			out[i].From = append(out[i].From, name)
+		}
+	}
+	return out
+}

@@ -78,12 +78,14 @@ func main() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| extractor | %s | segments | pages/s | p99 ms | allocs/page | failed |\n|---|%s---|---|---|---|---|\n",
 		strings.Join(sets, " | "), strings.Repeat("---|", len(sets)))
+	var measured []map[string]*readabletest.Score // of each extractor
 	for _, e := range extractors {
 		log.Print(e.name)
 		scores, err := readabletest.Measure(known, e.extract)
 		if err != nil {
 			log.Fatal(err)
 		}
+		measured = append(measured, scores)
 		fmt.Fprintf(&b, "| %s |", e.name)
 		for _, set := range sets {
 			if s := scores[set]; s != nil && e.name != "newswatch" {
@@ -104,10 +106,16 @@ func main() {
 		fmt.Fprintf(&b, " %.0f | %.1f | %d | %d |\n", speed, float64(p99.Microseconds())/1000,
 			scores["scrapinghub"].Allocs/uint64(scores["scrapinghub"].Pages), all.Failed)
 	}
-	fmt.Print(b.String())
-	if *update {
-		if err := readabletest.WriteBetween(filepath.Join(root, "BENCHMARKS.md"), "extraction peers", b.String()); err != nil {
-			log.Fatal(err)
+	tables := map[string]string{"extraction peers": b.String(), "extraction languages": languages(measured)}
+	if tables["extraction metadata"], err = metadata(append(pages, hand...)); err != nil {
+		log.Fatal(err)
+	}
+	for name, table := range tables {
+		fmt.Printf("%s\n%s\n", name, table)
+		if *update {
+			if err := readabletest.WriteBetween(filepath.Join(root, "BENCHMARKS.md"), name, table); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 }
@@ -143,7 +151,7 @@ func write(dir string, pages []readabletest.Page) error {
 
 func newswatch(body []byte, p readabletest.Page) (readabletest.Got, error) {
 	page, err := readable.Extract(body, readable.Options{URL: p.URL})
-	return readabletest.Got{Text: page.Text}, err
+	return readabletest.Got{Text: page.Text, Title: page.Title, Author: page.Author, Published: page.Published}, err
 }
 
 func paragraphs(body []byte, _ readabletest.Page) (readabletest.Got, error) {

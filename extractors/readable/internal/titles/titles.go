@@ -40,6 +40,13 @@ const (
 	places
 )
 
+func (p Place) String() string {
+	return [places]string{
+		"meta og:title", "meta twitter:title", "meta", "JSON-LD headline", "JSON-LD headline of another", "JSON-LD name", "JSON-LD alternativeHeadline",
+		"title", "h1", "another h1", "h2", "itemprop or class", "rules",
+	}[p]
+}
+
 // A Said is what a place says.
 type Said struct {
 	Place    Place
@@ -75,8 +82,8 @@ type Page struct {
 // A Candidate is a text that may be the title: one for all texts that differ
 // in nothing but case and marks.
 type Candidate struct {
-	Text string
-	Odds float64 // that it is the title; to be compared within a page only
+	Text       string
+	Likelihood float64 // that it is the title, of all the candidates
 
 	key  string
 	from Place // that gave the text its form
@@ -170,11 +177,17 @@ func Squeeze(s string) string {
 	}, s)
 }
 
-// Judged are the candidates with their odds, in the order of the page.
+// Judged are the candidates with their likelihoods, in the order of the page.
 func (p *Page) Judged() []Candidate {
 	cs := p.Candidates()
+	sum := 0.0
 	for i, row := range p.Features(cs) {
-		cs[i].Odds = forest.Score(row)
+		s := forest.Score(row)
+		cs[i].Likelihood = s / (1 - s)
+		sum += cs[i].Likelihood
+	}
+	for i := range cs {
+		cs[i].Likelihood /= sum
 	}
 	return cs
 }
@@ -183,7 +196,7 @@ func (p *Page) Judged() []Candidate {
 func (p *Page) Choose() string {
 	var best Candidate
 	for _, c := range p.Judged() {
-		if c.Odds > best.Odds {
+		if c.Likelihood > best.Likelihood {
 			best = c
 		}
 	}
