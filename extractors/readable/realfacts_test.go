@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/newswatch/newswatch/extractors/readable/readabletest"
+	"github.com/newswatch/newswatch/pipeline/corpora"
 )
 
 // TestRealPageFacts holds what pages of news sites in many languages say of
@@ -43,7 +44,7 @@ func TestRealPageFacts(t *testing.T) {
 		known[p.Path] = p
 	}
 	for _, w := range want {
-		p, ok := known[filepath.Join(corpus(t), "articles", "html", w.Page)]
+		p, ok := known[filepath.Join(corpora.Folder(t), "articles", "html", w.Page)]
 		if !ok {
 			t.Errorf("%s: no such page", w.Page)
 			continue
