@@ -77,8 +77,6 @@ func (a *across) search(ctx context.Context) (res pipeline.SearchResult, err err
 	// A cursor that is none of this search is for the shards to refuse.
 	if c, err := parseCursor(a.req.Cursor, a.base.sort); err == nil && !c.zero() {
 		a.base = c
-	} else if cmp.Or(a.req.Collapse, collapseNone) != collapseNone {
-		a.base.asOf = a.now.Unix()
 	}
 	if a.base.sort == pipeline.SortRelevance {
 		if err := a.weigh(ctx); err != nil {
@@ -316,6 +314,7 @@ func (a *across) all(ctx context.Context, req func(shard int) *PartRequest) ([]P
 		if a.live[shard] {
 			left++
 		}
+		a.base.asOf = max(a.base.asOf, out[shard].AsOf)
 	}
 	if left == 0 {
 		return nil, fmt.Errorf("no shard answers: %w", errors.Join(errs...))

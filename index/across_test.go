@@ -100,7 +100,8 @@ func TestAcrossIsOneIndex(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d shards: %+v: %v", n, req, err)
 			}
-			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(pipeline.SearchResult{}, "TookMS", "NextCursor")); diff != "" {
+			// Nothing has what was found out in its time; TestNothing compares it.
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(pipeline.SearchResult{}, "TookMS", "NextCursor", "Nothing")); diff != "" {
 				t.Errorf("%d shards: %+v\n(-one index +shards):\n%s", n, req, diff)
 			}
 		}
@@ -152,7 +153,7 @@ func TestAcrossWithManyGroups(t *testing.T) {
 	}{
 		{"too many groups", "", shards[2]},
 		{"too many groups of a word", "china OR russia OR 中国 OR the", shards[2]},
-		{"hits not read", "=the OR =in OR =на OR =в", unverified[3]},
+		{"hits not read", `="in the" OR ="of the" OR ="to the" OR ="中国"`, unverified[3]},
 	} {
 		for order, collapses := range map[string][]string{
 			pipeline.SortNewest: {collapseCopies, collapseStories}, pipeline.SortOldest: {collapseStories}, pipeline.SortRelevance: {collapseCopies},

@@ -307,11 +307,13 @@ func (ix *Index) without(ctx context.Context, r *run) ([]pipeline.Without, error
 			return out, err
 		}
 	}
-	slices.SortStableFunc(out, mostFirst)
+	slices.SortFunc(out, mostFirst)
 	return out, nil
 }
 
-func mostFirst(a, b pipeline.Without) int { return cmp.Compare(b.Count, a.Count) }
+func mostFirst(a, b pipeline.Without) int {
+	return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Term, b.Term), cmp.Compare(a.Query, b.Query))
+}
 
 // mergeNothing is what several shards say of a search that found nothing in any:
 // absent is what all of them lack.
@@ -349,6 +351,6 @@ func mergeNothing(rs []pipeline.SearchResult) *pipeline.Nothing {
 		return nil
 	}
 	out.Absent = slices.DeleteFunc(out.Absent, func(a pipeline.Absent) bool { return lacking[a.Term] < told })
-	slices.SortStableFunc(out.Without, mostFirst)
+	slices.SortFunc(out.Without, mostFirst)
 	return out
 }

@@ -45,6 +45,8 @@ type PartResult struct {
 	Unclear bool        `json:"unclear,omitempty"` // there are more groups, or hits that are not known to match
 
 	Copies []int `json:"copies,omitempty"` // in the order of IDs
+
+	AsOf int64 `json:"as_of,omitempty"` // of collapsed hits: Unix time after which the shard has seen none
 }
 
 // maxGroups is the most groups that a shard tells of, so that an answer fits
@@ -74,7 +76,7 @@ func (ix *Index) Part(ctx context.Context, req PartRequest) (PartResult, error) 
 	}
 	if req.Want == partPage {
 		page, err := ix.answer(ctx, r)
-		return PartResult{Page: page, Groups: r.shownGroups}, err
+		return PartResult{Page: page, Groups: r.shownGroups, AsOf: r.after.asOf}, err
 	}
 	if ix.isClosed() {
 		return PartResult{}, ErrClosed
@@ -100,6 +102,7 @@ func (ix *Index) Part(ctx context.Context, req PartRequest) (PartResult, error) 
 	if err != nil {
 		return PartResult{}, searchError(err, req.Search.Query)
 	}
+	res.AsOf = r.after.asOf
 	return res, nil
 }
 
