@@ -59,7 +59,7 @@ func TestRecoveryIsCountedAnew(t *testing.T) {
 	}
 	for _, state := range []string{RecoveryRunning, RecoveryDone} {
 		d := readDamage(folder[0])
-		d.State, d.Own, d.Back, d.Lost = state, 0, 0, articles
+		d.State, d.Own, d.Back, d.Lost, d.Whole = state, 0, 0, articles, false
 		if err := d.write(dir); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestRecoveryIsCountedAnew(t *testing.T) {
 	}
 	// One that is lost indeed stays so.
 	d := readDamage(folder[0])
-	d.Expected, d.Back, d.Lost = articles+1, 0, articles+1
+	d.Expected, d.Back, d.Lost, d.Whole = articles+1, 0, articles+1, false
 	if err := d.write(dir); err != nil {
 		t.Fatal(err)
 	}
