@@ -11,7 +11,9 @@
 // (internal/content). Where these are little sure of themselves readability is
 // asked as well, and its text weighs in the choice (internal/voter); where they
 // find next to nothing the page's JSON-LD and its plain paragraphs are, too.
-// When to ask and what a vote weighs is fitted with the forests.
+// When to ask and what a vote weighs is fitted with the forests. The title is
+// chosen among what the places of the page say, by rules on pages of the press
+// and by another forest elsewhere (internal/titles).
 package readable
 
 import (

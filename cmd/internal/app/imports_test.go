@@ -24,15 +24,17 @@ var rules = map[string][]string{
 	"pipeline/feeds":      {"pipeline", "pipeline/catalog", "pipeline/fetch"},
 	"pipeline/stories":    {"pipeline", "extractors/textnorm"},
 	"extractors":          {"pipeline", "pipeline/catalog", "extractors/readable", "extractors/textnorm", "extractors/warc"},
-	"extractors/readable": {"extractors/readable/internal/content", "extractors/readable/internal/voter"},
+	"extractors/readable": {"extractors/readable/internal/content", "extractors/readable/internal/titles", "extractors/readable/internal/voter"},
 
 	"extractors/readable/internal/content": {},
 	"extractors/readable/internal/fit": {
-		"extractors/readable", "extractors/readable/internal/content", "extractors/readable/internal/voter", "extractors/readable/readabletest",
+		"extractors/readable", "extractors/readable/internal/content", "extractors/readable/internal/titles", "extractors/readable/internal/voter",
+		"extractors/readable/readabletest",
 	},
-	"extractors/readable/internal/voter": {"extractors/readable/internal/content"},
-	"extractors/readable/readabletest":   {},
-	"extractors/tags/tagtest":            {"pipeline", "pipeline/catalog", "pipeline/corpora", "extractors/textnorm"},
+	"extractors/readable/internal/titles": {"extractors/readable/internal/content"},
+	"extractors/readable/internal/voter":  {"extractors/readable/internal/content"},
+	"extractors/readable/readabletest":    {},
+	"extractors/tags/tagtest":             {"pipeline", "pipeline/catalog", "pipeline/corpora", "extractors/textnorm"},
 
 	"index/internal/inverted": {},
 
