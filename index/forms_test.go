@@ -72,4 +72,18 @@ func TestExactForms(t *testing.T) {
 	if alone < 15 {
 		t.Errorf("only %d are one word", alone)
 	}
+
+	// What a partition of an older mapping has of forms is not relied on.
+	for _, p := range ix.list() {
+		p.mu.Lock()
+		p.made.Mapping = mappingForms - 1
+		p.mu.Unlock()
+	}
+	r, err := ix.newRun(pipeline.SearchRequest{Query: "=APPLE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ix.answer(t.Context(), r); err != nil || got.Total != 1 || r.verified < 2 {
+		t.Errorf("of an older mapping: total %d, %d articles read, %v; want 1, of several", got.Total, r.verified, err)
+	}
 }
