@@ -133,7 +133,7 @@ func (r *run) pin(v *view) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.after.asOf = max(r.after.asOf, last)
+	r.asOf = max(r.asOf, last)
 	return nil
 }
 

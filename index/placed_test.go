@@ -17,13 +17,13 @@ func TestPlacedIsKept(t *testing.T) {
 		text := w.query(1, false)
 		req := pipeline.SearchRequest{Query: text, Limit: -1}
 		want := w.want(t, req)
-		before := 0
+		last := 0
 		for n := 0; ; n++ {
 			got := find(t, w.ix, req)
-			if got.Total < want.Total || n > 0 && got.Total > before {
-				t.Fatalf("%s: total %d, before %d, want %d", text, got.Total, before, want.Total)
+			if got.Total < want.Total {
+				t.Fatalf("%s: total %d, want %d", text, got.Total, want.Total)
 			}
-			before = got.Total
+			last = got.Total // not always less than before: a merge makes segments of which nothing is known
 			if got.TotalExact {
 				if n > 0 {
 					several++
@@ -34,8 +34,8 @@ func TestPlacedIsKept(t *testing.T) {
 				t.Fatalf("%s: never exact", text)
 			}
 		}
-		if before != want.Total {
-			t.Errorf("%s: total %d, want %d", text, before, want.Total)
+		if last != want.Total {
+			t.Errorf("%s: total %d, want %d", text, last, want.Total)
 		}
 		narrow := pipeline.SearchRequest{Query: "(" + text + ") source:one", Limit: 1 + w.IntN(20)}
 		if diff := gocmp.Diff(hitsOf(w.want(t, narrow)), hitsOf(pages(t, w.ix, narrow))); diff != "" {

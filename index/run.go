@@ -36,10 +36,11 @@ type run struct {
 
 	shownGroups groupKeys // of the hits of the page, where they are collapsed, of a part
 
-	mu      sync.Mutex // of what partitions report: views, partial, res.Warnings
+	mu      sync.Mutex // of what partitions report: views, partial, asOf, res.Warnings
 	views   []*view    // that have answered so far, newest first
 	opened  []*view
 	partial bool
+	asOf    int64 // see pin; of the first page
 
 	unsure   int               // hits not known to match
 	verified int               // articles read to tell
@@ -143,7 +144,7 @@ func (r *run) open(fn func(*view) error) error {
 	for _, p := range parts {
 		r.views = append(r.views, r.ix.view(p))
 	}
-	return r.each(r.views, func(v *view) error {
+	err := r.each(r.views, func(v *view) error {
 		if err := v.open(); err != nil {
 			return err
 		}
@@ -155,6 +156,10 @@ func (r *run) open(fn func(*view) error) error {
 		}
 		return fn(v)
 	})
+	if r.asOf > 0 {
+		r.after.asOf = r.asOf
+	}
+	return err
 }
 
 // find opens the partitions and finds the hits.
