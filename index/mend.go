@@ -211,9 +211,7 @@ func (ix *Index) salvage(ctx context.Context, d *damage) error {
 		d.Missing = slices.Compact(d.Missing)
 	})
 	if err == nil && d.recount {
-		if err = ix.recount(ctx, d); err == nil {
-			err = ix.recovery.set(d, func(d *damage) { d.Own = max(d.Own, min(d.Back, len(newest))) })
-		}
+		err = ix.recount(ctx, d, len(newest))
 	}
 	ix.metrics.recovered.Add(float64(d.Own))
 	ix.log.Warn("damaged partition was read", "partition", d.Partition, "aside", d.Folder, "read", s.Read,
@@ -234,15 +232,16 @@ func (ix *Index) check(ctx context.Context, d *damage) error {
 		}
 	}
 	if d.recount {
-		return ix.recount(ctx, d)
+		return ix.recount(ctx, d, 0)
 	}
 	return nil
 }
 
-// recount counts what a killed process wrote and did not live to count. What has
-// come since in a newer state is not known to have been there: rather too little
-// is counted than a loss hidden.
-func (ix *Index) recount(ctx context.Context, d *damage) error {
+// recount counts what a killed process wrote and did not live to count, of it up
+// to own that were read again now as the partition's own. What has come since in
+// a newer state is not known to have been there: rather too little is counted
+// than a loss hidden.
+func (ix *Index) recount(ctx context.Context, d *damage, own int) error {
 	there := 0
 	if p := ix.partition(d.Partition); p != nil {
 		var err error
@@ -250,7 +249,10 @@ func (ix *Index) recount(ctx context.Context, d *damage) error {
 			return err
 		}
 	}
-	return ix.recovery.set(d, func(d *damage) { d.Back, d.recount = max(d.Back, there-d.Had), false })
+	return ix.recovery.set(d, func(d *damage) {
+		d.Back, d.recount = max(d.Back, there-d.Had), false
+		d.Own = max(d.Own, min(d.Back, own))
+	})
 }
 
 // countUpTo is how many documents are of messages up to a sequence.
