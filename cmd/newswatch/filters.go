@@ -136,6 +136,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no article is explained.`,
 				if ext := filepath.Ext(a); ext == ".jsonl" || ext == ".json" {
 					return fmt.Errorf("%s: lines are read from standard input, as in: newswatch extract <%s", a, a)
 				}
+				if _, err := os.Stat(a); err != nil {
+					return err
+				}
 			}
 			return nil
 		},

@@ -54,7 +54,7 @@ func TestWrongUse(t *testing.T) {
 		{"doctor now", `unknown command "now"`},
 		{"parse", "accepts 1 arg"},
 		{"parse a b", "accepts 1 arg"},
-		{"extract page.html", `unknown command "page.html"`},
+		{"extract page.html", "page.html: no such file"},
 		{"tag text", `unknown command "text"`},
 		{"run --role cook", `--role "cook": want fetch, extract, stories, index, alerts, web`},
 		{"run --log-level loud", `--log-level "loud": want debug, info, warn, error`},
