@@ -119,4 +119,18 @@
 // A corpus may be divided over several indexes, which then know nothing of each
 // other. [Across] asks all of them and answers as one would; who has which, and
 // where, is not known here.
+//
+// # Where things are
+//
+//	the index       index.go open.go partition.go period.go folders.go metrics.go
+//	a document      document.go places.go forms.go times.go internal/inverted
+//	writing         write.go moves.go filter.go commit.go checkpoint.go space.go
+//	what matches    search.go run.go segments.go eval.go positions.go placed.go verify.go
+//	what is shown   page.go cursor.go rank.go collapse.go facets.go show.go snippet.go nothing.go ids.go
+//	kept in memory  kept.go warm.go
+//	several shards  across.go part.go merge.go
+//	damage          scrub.go watchdog.go recovery.go mend.go wreck.go zapfile.go
+//	made anew       renew.go reindex.go seal.go
+//	retention       keep.go retention.go
+//	copies          snapshot.go restore.go resume.go
 package index
