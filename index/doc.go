@@ -129,7 +129,7 @@
 //	what is shown   page.go cursor.go rank.go collapse.go facets.go show.go snippet.go nothing.go ids.go
 //	kept in memory  kept.go warm.go
 //	several shards  across.go part.go merge.go
-//	damage          scrub.go watchdog.go recovery.go mend.go wreck.go zapfile.go
+//	damage          scrub.go watchdog.go recovery.go mend.go salvage.go wreck.go zapfile.go
 //	made anew       renew.go reindex.go seal.go
 //	retention       keep.go retention.go
 //	copies          snapshot.go restore.go resume.go
