@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -365,6 +366,17 @@ func TestAlertPages(t *testing.T) {
 	if _, _, err := list.List(t.Context(), "x", 5); err == nil {
 		t.Error("a cursor that is none was accepted")
 	}
+}
+
+// settled waits until no stage has anything to do: what they did is durable.
+func (r *running) settled(t *testing.T) {
+	t.Helper()
+	eventually(t, "everything settled", func() bool {
+		st, err := r.app.status(t.Context())
+		return err == nil && !slices.ContainsFunc(st.Stages, func(s pipeline.StageStatus) bool {
+			return s.Pending+uint64(s.InFlight)+s.Retrying > 0
+		})
+	})
 }
 
 // pendingOutbox is what the outbox has yet to do.

@@ -192,18 +192,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if diff := cmp.Diff(want, loadURLs(r, "")); diff != "" {
 		t.Errorf("searchable (-want +got):\n%s", diff)
 	}
-	eventually(t, "everything settled", func() bool {
-		st, err := r.app.status(t.Context())
-		if err != nil {
-			return false
-		}
-		for _, s := range st.Stages {
-			if s.Pending+uint64(s.InFlight)+s.Retrying > 0 {
-				return false
-			}
-		}
-		return true
-	})
+	r.settled(t)
 	for id, n := range hook.seen() {
 		if sent[id] > 0 && n != atEnd[id] {
 			t.Errorf("alert %s was sent before the backup, and again by the restored", id)

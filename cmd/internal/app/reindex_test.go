@@ -84,6 +84,7 @@ func TestIndexDamageIsMended(t *testing.T) {
 			return err != nil || info.Size() == 0 // begun just now
 		})
 	}
+	r.settled(t) // what is being written yet is written again, and not damage
 	eventually(t, "segments on the disk", func() bool { return len(segments()) > 0 })
 	r.search("kettle") // what was in use before it was damaged must be noticed, too
 	for _, path := range segments() {
