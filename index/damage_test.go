@@ -91,40 +91,12 @@ func expect(ok bool, msg string) error {
 	return nil
 }
 
-// An old copy of a partition, from a backup or because Bleve fell back on an
-// older snapshot, lacks what was written since, and just that is asked for.
-func TestRolledBack(t *testing.T) {
+// rolledBack is the folder of an index of the stream in which one month is as it
+// was after the first n messages.
+func rolledBack(t *testing.T, stream []pipeline.Stored[pipeline.Article], n int) (dir string) {
+	t.Helper()
 	dir, old := t.TempDir(), t.TempDir()
-	stream := messages(30)
-	for _, part := range [][]pipeline.Stored[pipeline.Article]{stream[:12], stream[12:]} {
-		ix := openTest(t, dir)
-		ix.From()
-		put(t, ix, part)
-		if err := ix.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if part[0].Seq == 1 {
-			if err := os.CopyFS(filepath.Join(old, month), os.DirFS(filepath.Join(dir, month))); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := os.RemoveAll(filepath.Join(dir, month)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(old, month), filepath.Join(dir, month)); err != nil {
-		t.Fatal(err)
-	}
-	// Messages 1, 4, 7 and 10 went into that month.
-	replay(t, dir, stream, func(from uint64) error { return expect(from == 11, "want 11") })
-}
-
-// What an older state brings back, though another partition has it in a newer
-// one, is removed, also where the stream has nothing any more.
-func TestRolledBackForGood(t *testing.T) {
-	dir, old := t.TempDir(), t.TempDir()
-	stream := messages(30) // revisions are of other months
-	for _, part := range [][]pipeline.Stored[pipeline.Article]{stream[:20], stream[20:]} {
+	for _, part := range [][]pipeline.Stored[pipeline.Article]{stream[:n], stream[n:]} {
 		ix := openTest(t, dir)
 		ix.From()
 		put(t, ix, part)
@@ -140,6 +112,23 @@ func TestRolledBackForGood(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(dir, month)), os.Rename(filepath.Join(old, month), filepath.Join(dir, month))); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// An old copy of a partition, from a backup or because Bleve fell back on an
+// older snapshot, lacks what was written since, and just that is asked for.
+func TestRolledBack(t *testing.T) {
+	stream := messages(30)
+	dir := rolledBack(t, stream, 12)
+	// Messages 1, 4, 7 and 10 went into that month.
+	replay(t, dir, stream, func(from uint64) error { return expect(from == 11, "want 11") })
+}
+
+// What an older state brings back, though another partition has it in a newer
+// one, is removed, also where the stream has nothing any more.
+func TestRolledBackForGood(t *testing.T) {
+	stream := messages(30) // revisions are of other months
+	dir := rolledBack(t, stream, 20)
 	ix := openTest(t, dir)
 	whole(t, ix)
 	if cost := missing(t, ix, stream); cost.doubled != 0 {

@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	bleveindex "github.com/blevesearch/bleve_index_api"
-
-	"github.com/newswatch/newswatch/index/query"
 	"github.com/newswatch/newswatch/pipeline"
 )
 
@@ -107,22 +104,13 @@ func checkKeys(t *testing.T, p *partition) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.reader(func(r bleveindex.IndexReader) error {
-		dict, err := r.FieldDict(query.FieldKey)
-		if err != nil {
-			return err
-		}
-		for {
-			e, err := dict.Next()
-			if err != nil || e == nil {
-				return err
-			}
-			if !f.has(e.Term) {
-				t.Errorf("key %s is missing", e.Term)
-			}
-		}
-	})
+	keys, err := p.allKeys()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, key := range keys {
+		if !f.has(key) {
+			t.Errorf("key %s is missing", key)
+		}
 	}
 }
